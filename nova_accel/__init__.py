@@ -1,0 +1,1 @@
+"""Give Nova's libvirt guests local SSDs, persistent memory and other host devices."""
