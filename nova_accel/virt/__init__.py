@@ -1,1 +1,1 @@
-"""The compute driver that Nova loads, and how it treats guests."""
+"""The part that lives inside nova-compute."""

@@ -1,7 +1,137 @@
-"""Nova's libvirt driver, and what ours adds to it."""
+"""LibvirtDriver with local devices: ``compute_driver = accel.AccelLibvirtDriver``."""
 
-from nova.virt.libvirt.driver import LibvirtDriver
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import nova.conf
+from nova import exception as nova_exception
+from nova.compute import task_states
+from nova.virt.libvirt import driver as libvirt_driver
+from oslo_log import log as logging
+
+from nova_accel import conf
+from nova_accel.drivers import loading
+from nova_accel.exception import AccelError, ConfigurationError
+from nova_accel.host import Host, LocalHost
+from nova_accel.model import HandleId
+from nova_accel.provider_tree import apply
+from nova_accel.virt import nova_private
+from nova_accel.virt.guest_config import GuestHostdev
+from nova_accel.virt.service import AccelService, NovaSide
+
+CONF = nova.conf.CONF
+LOG = logging.getLogger(__name__)
 
 
-class AccelLibvirtDriver(LibvirtDriver):
-    """The compute driver: LibvirtDriver that also gives guests the host's devices."""
+def local_host(hostname: str) -> Host:
+    """The machine's border; the one place that tests put something else."""
+    return LocalHost()
+
+
+def in_background(work: Callable[[], None]) -> None:
+    """Run long work in a thread of our own: Nova's pools are for short work."""
+    threading.Thread(target=work, name="nova_accel", daemon=True).start()
+
+
+class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
+    """Nova's libvirt driver, which also offers this host's SSDs. Without ``enabled_drivers`` it is LibvirtDriver."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._accel: AccelService | None = None
+
+    def init_host(self, host: str) -> None:
+        """Start as LibvirtDriver does, then look at the devices.
+
+        :raises nova.exception.InvalidConfiguration: when an option of ours cannot be right: nova-compute does not start
+        """
+        super().init_host(host)
+        conf.register(CONF)
+        settings = conf.read(CONF)
+        if not settings.enabled_drivers:
+            return
+        try:
+            drivers = loading.load(settings)
+            self._accel = AccelService(settings, drivers, local_host(host), self._nova_side())
+        except ConfigurationError as error:
+            raise nova_exception.InvalidConfiguration(str(error)) from error
+        except AccelError as error:
+            raise nova_exception.InvalidConfiguration(f"[nova_accel] ledger_path: {error}") from error
+        self._accel.start(in_background)
+
+    def cleanup_host(self, host: str) -> None:
+        """Stop looking at the devices; guests keep theirs."""
+        if self._accel:
+            self._accel.stop()
+        super().cleanup_host(host)
+
+    def update_provider_tree(self, provider_tree: Any, nodename: str, allocations: Any = None) -> None:
+        """Add our providers to those of LibvirtDriver, from what is known: nothing is run or read from hardware here."""
+        super().update_provider_tree(provider_tree, nodename, allocations)
+        if not self._accel:
+            return
+        resources = nova_private.claimed_resources(self.virtapi)
+        claimed = None if resources is None else apply.claimed_handles(resources)
+        try:
+            apply.apply(provider_tree, nodename, self._accel.providers(nodename, claimed))
+        except AccelError as error:
+            LOG.error("The providers of this host's devices stay as they are: %s", error)
+        except Exception:  # whatever it is, it must not fail every claim and release on the host
+            LOG.exception("The providers of this host's devices stay as they are")
+
+    def destroy(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
+        """Destroy the guest; if Nova is deleting the server, release and clean its devices."""
+        super().destroy(context, instance, *args, **kwargs)
+        if self._accel and (instance.task_state == task_states.DELETING or instance.deleted):
+            self._accel.releaser.release(instance.uuid, "Nova deleted it")
+
+    def _get_guest_config(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
+        guest = super()._get_guest_config(instance, *args, **kwargs)
+        if self._accel:
+            for hostdev in self._guarded(self._accel.guests.hostdevs, self._handles(instance), instance.uuid):
+                guest.add_device(GuestHostdev(hostdev))
+        return guest
+
+    def _create_guest(self, context: Any, xml: str, instance: Any, *args: Any, **kwargs: Any) -> Any:
+        self._prepare_guest(instance, xml)
+        return super()._create_guest(context, xml, instance, *args, **kwargs)
+
+    def _soft_reboot(self, instance: Any) -> Any:
+        # It starts the domain that libvirt has stored, past _create_guest.
+        self._prepare_guest(instance, self._host.get_guest(instance).get_xml_desc())
+        return super()._soft_reboot(instance)
+
+    def _resume_guest_after_snapshot(
+        self, context: Any, live_snapshot: Any, original_power_state: Any, instance: Any, guest: Any
+    ) -> Any:
+        self._prepare_guest(instance, guest.get_xml_desc())
+        return super()._resume_guest_after_snapshot(context, live_snapshot, original_power_state, instance, guest)
+
+    def _prepare_guest(self, instance: Any, xml: str) -> None:
+        if self._accel:
+            self._guarded(self._accel.guests.prepare, self._handles(instance), instance.uuid, xml)
+
+    def _handles(self, instance: Any) -> list[HandleId]:
+        assert self._accel
+        ours = self._accel.resource_classes()
+        return [
+            HandleId(resource.resource_class, resource.identifier)
+            for resource in self._get_resources(instance)
+            if resource.resource_class in ours
+        ]
+
+    @staticmethod
+    def _guarded(step: Any, *args: Any) -> Any:
+        """Let our refusals reach Nova as one that makes it try another host."""
+        try:
+            return step(*args)
+        except AccelError as error:
+            raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
+
+    def _nova_side(self) -> NovaSide:
+        return NovaSide(
+            guests=self.list_instance_uuids,
+            is_deleted=nova_private.is_deleted,
+            changed=lambda: nova_private.update_placement(self.virtapi, self.get_available_nodes()),
+        )

@@ -1,0 +1,88 @@
+"""The options below ``[nova_accel]`` in nova.conf. Nothing is registered on import: call :func:`register`."""
+
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    "nova_accel",
+    title="Local SSDs and other host devices for guests",
+    help="Devices of this host that nova-compute offers to guests. Without enabled_drivers nothing is offered.",
+)
+
+OPTIONS = [
+    cfg.ListOpt(
+        "enabled_drivers",
+        default=[],
+        help="""
+The drivers that look for devices on this host, by name. Where two drivers would take one device, the more specific one gets it,
+whatever the order here. Empty, the default: nova-compute behaves as with libvirt.LibvirtDriver.
+
+* ``inspur_nvme_ssd_driver``: NVMe SSDs of Inspur (PCI vendor 1bd4, class 0108, programming interface 02).
+* ``nvme_ssd_driver``: NVMe SSDs of any vendor that ``nvme_ssd_filter`` chooses.
+
+Example: ``enabled_drivers = inspur_nvme_ssd_driver,nvme_ssd_driver``
+""",
+    ),
+    cfg.MultiStrOpt(
+        "nvme_ssd_filter",
+        default=[],
+        help="""
+Which NVMe SSDs ``nvme_ssd_driver`` may offer; may be given several times, an SSD is chosen when it passes one of them. A filter is a
+list of ``key:pattern``, separated by commas, all of which have to fit. ``vendor_id`` and ``product_id`` are four hexadecimal digits or
+``*``; ``address`` and ``serial`` may contain ``*``. No default, because a wrong guess would offer the host's own disks; those in use are
+refused in any case.
+
+Example: ``nvme_ssd_filter = vendor_id:8086,product_id:0a54`` and ``nvme_ssd_filter = vendor_id:144d,address:0000:5e:*``
+""",
+    ),
+    cfg.IntOpt(
+        "discovery_interval",
+        default=60,
+        min=0,
+        help="""
+Seconds between two looks at the host's devices. The default is that of Nova's own resource audit, so a change shows within two
+minutes. 0: look only when nova-compute starts.
+""",
+    ),
+    cfg.StrOpt(
+        "ledger_path",
+        default="$state_path/nova_accel/ledger.sqlite",
+        help="""
+The file that remembers which server has or had which device, and what is proven clean. It has to be on a local disk that survives a
+reboot of the host and that nova-compute's user can write to: without it no device is given away.
+""",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options' values, read once at nova-compute's start."""
+
+    enabled_drivers: tuple[str, ...]
+    nvme_ssd_filters: tuple[str, ...]
+    discovery_interval_s: int
+    ledger_path: str
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Make the options known to ``conf``; a second call changes nothing."""
+    conf.register_group(GROUP)
+    conf.register_opts(OPTIONS, group=GROUP)
+
+
+def read(conf: cfg.ConfigOpts) -> Settings:
+    """Read the values of the registered options."""
+    group = conf[GROUP.name]
+    return Settings(
+        enabled_drivers=tuple(group.enabled_drivers),
+        nvme_ssd_filters=tuple(group.nvme_ssd_filter),
+        discovery_interval_s=group.discovery_interval,
+        ledger_path=group.ledger_path,
+    )
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """For the entry point ``oslo.config.opts``: what the sample generator shows."""
+    return [(GROUP, OPTIONS)]

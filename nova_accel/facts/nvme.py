@@ -1,0 +1,41 @@
+"""What sysfs says about one NVMe controller while the kernel's nvme driver runs it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from nova_accel.facts import pci
+from nova_accel.facts.roots import Roots
+from nova_accel.model import PciAddress
+
+_NAMESPACE = re.compile(r"nvme(\d+)(?:c\d+)?n(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class NvmeFacts:
+    """One controller; nothing of it can be seen while it is bound to vfio-pci."""
+
+    serial: str | None
+    namespaces: tuple[str, ...]
+    """Block device names; with native multipath the name of the head that the paths have in common."""
+
+
+def read(roots: Roots, address: PciAddress) -> NvmeFacts | None:
+    """Read the facts of the controller at ``address``; None when the nvme driver does not run it."""
+    folder = pci.device_folder(roots, address) / "nvme"
+    try:
+        controllers = sorted(folder.iterdir())
+    except OSError:
+        return None
+    if len(controllers) != 1:
+        return None
+    return NvmeFacts(serial=roots.read(controllers[0] / "serial") or None, namespaces=_namespaces(controllers[0]))
+
+
+def _namespaces(controller: Path) -> tuple[str, ...]:
+    try:
+        children = [child.name for child in controller.iterdir()]
+    except OSError:
+        return ()
+    matches = (_NAMESPACE.fullmatch(name) for name in children)
+    return tuple(sorted({f"nvme{match[1]}n{match[2]}" for match in matches if match}))

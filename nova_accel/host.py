@@ -1,0 +1,84 @@
+"""The border to the machine: everything that needs root, and where the rest is read. Tests replace this one object."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, Protocol, TypeVar
+
+from oslo_privsep.comm import PrivsepTimeout
+from oslo_privsep.daemon import FailedToDropPrivileges, ProtocolError
+
+from nova_accel.exception import PrivilegedCallError
+from nova_accel.facts.roots import Roots
+from nova_accel.privsep import binding, erasing, reading
+from nova_accel.privsep.errors import Failed, Refused
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Host(Protocol):
+    """What nova_accel asks of the machine it runs on. Every call raises :class:`PrivilegedCallError` when it was not done."""
+
+    roots: Roots
+
+    def lspci(self) -> str:
+        """Every PCI function, as ``lspci -Dnmm`` prints it."""
+
+    def who_holds(self, address: str) -> str:
+        """What an exclusive open of an SSD's namespaces finds; empty when nobody holds it."""
+
+    def hand_over(self, address: str, serial: str) -> None:
+        """Bind the SSD to vfio-pci after a last check on root's side; repeated without harm."""
+
+    def bring_back(self, address: str) -> None:
+        """Bind the SSD to nvme, marked so that udev leaves it alone."""
+
+    def settle(self, address: str) -> None:
+        """Take the mark off a clean SSD."""
+
+    def id_ctrl(self, address: str, serial: str) -> str:
+        """What ``nvme id-ctrl -o json`` prints."""
+
+    def sizes(self, address: str, serial: str) -> dict[str, int]:
+        """Size in bytes of each namespace."""
+
+    def erase(self, address: str, serial: str, method: str) -> None:
+        """Erase every namespace."""
+
+    def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
+        """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""
+
+
+def _called(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn what can go wrong on the way to root's side, or there, into one error."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (Refused, Failed) as error:
+            raise PrivilegedCallError(function.__name__, str(error)) from error
+        except PrivsepTimeout as error:
+            raise PrivilegedCallError(function.__name__, "root's side did not answer in time") from error
+        except (FailedToDropPrivileges, ProtocolError, OSError) as error:
+            raise PrivilegedCallError(
+                function.__name__, f"the privsep daemon cannot be used ({error}); check the sudoers or rootwrap snippet"
+            ) from error
+
+    return call
+
+
+class LocalHost:
+    """The machine that nova-compute runs on, through oslo.privsep."""
+
+    def __init__(self) -> None:
+        self.roots = Roots()
+        self.lspci = _called(reading.lspci)
+        self.who_holds = _called(reading.who_holds)
+        self.hand_over = _called(binding.hand_over)
+        self.bring_back = _called(binding.bring_back)
+        self.settle = _called(binding.settle)
+        self.id_ctrl = _called(erasing.id_ctrl)
+        self.sizes = _called(erasing.sizes)
+        self.erase = _called(erasing.erase)
+        self.first_nonzero = _called(erasing.first_nonzero)

@@ -1,0 +1,64 @@
+"""Runs one tool with a fixed command line and a time limit that holds whatever the tool does."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+
+from nova_accel.privsep.errors import Failed
+
+_PR_SET_NO_NEW_PRIVS = 38
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_OUTPUT_LIMIT_CHARS = 16 * 1024 * 1024
+_AFTER_KILL_S = 2.0
+
+
+def run(argv: Sequence[str], timeout_s: float) -> str:
+    """Run ``argv`` and return its standard output, undecodable bytes replaced.
+
+    :raises Failed: when the tool is missing, ends with a status other than 0, prints more than 16 Mi characters or is not done
+        after ``timeout_s`` seconds. It is then killed together with what it started; one that the kernel cannot kill is left.
+    """
+    _keep_capabilities_small()
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Failed(f"{argv[0]} cannot be started: {error.strerror}") from error
+    try:
+        out, err = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        raise Failed(f"{' '.join(argv)} was not done after {timeout_s:g} s and was killed") from None
+    if process.returncode != 0:
+        raise Failed(f"{' '.join(argv)} ended with status {process.returncode}: {_last_line(err) or _last_line(out)}")
+    if len(out) > _OUTPUT_LIMIT_CHARS:
+        raise Failed(f"{' '.join(argv)} printed {len(out)} bytes, more than anyone would read")
+    return out.decode("utf-8", errors="replace")
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=_AFTER_KILL_S)
+
+
+def _keep_capabilities_small() -> None:
+    # A program that uid 0 starts would get every capability back; with no_new_privs it gets no more than this thread has.
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise Failed("the kernel does not know no_new_privs")
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", errors="replace").strip().split("\n")
+    return lines[-1][:300]
