@@ -1,0 +1,83 @@
+"""L2: the small guest that Nova boots, and what it says on its console."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+import shutil
+import uuid
+
+from lab import initramfs, kernel
+
+DISK_MIB = 1
+SEEN = re.compile(r"guest: nvme (?P<name>\S+) serial=(?P<serial>\S+) bytes=(?P<bytes>\d+) first=(?P<first>\S*) first_mib=(?P<content>zero|data)")
+
+
+@dataclasses.dataclass(frozen=True)
+class SeenSsd:
+    """An NVMe controller as the guest sees it."""
+
+    serial: str
+    size_bytes: int
+    first_mib_zero: bool
+
+
+def seen(console: str) -> list[SeenSsd]:
+    """The NVMe controllers that a guest has reported."""
+    return [SeenSsd(found["serial"], int(found["bytes"]), found["content"] == "zero") for found in SEEN.finditer(console)]
+
+
+def is_ready(console: str) -> bool:
+    """Whether the guest has done all it had to do."""
+    return "guest: ready" in console
+
+
+def wrote(console: str, nonce: str) -> bool:
+    """Whether the guest has written its nonce and the disk took it."""
+    return re.search(rf"guest: wrote {nonce} at \d+ of \S+ status=0", console) is not None
+
+
+class Images:
+    """The image store's content: one kernel, one initramfs, and any number of servers' images."""
+
+    def __init__(self, folder: pathlib.Path, cache: pathlib.Path) -> None:
+        self._folder = folder
+        self._cache = cache
+        self._kernel = ""
+        self._initramfs = ""
+
+    def make(self) -> None:
+        """Put the guest's kernel and initramfs into the store."""
+        linux = kernel.unpacked(kernel.SMALL, self._cache)
+        first = self._folder / "initramfs"
+        first.write_bytes(initramfs.build("l2-init", linux, initramfs.L2_MODULES, self._cache))
+        disk = self._folder / "disk"
+        with disk.open("wb") as content:
+            content.truncate(DISK_MIB << 20)
+        self._kernel = self._add("l2-kernel", linux.image, {"disk_format": "aki", "container_format": "aki"})
+        self._initramfs = self._add("l2-initramfs", first, {"disk_format": "ari", "container_format": "ari"})
+
+    def guest(self, command_line: str = "") -> str:
+        """A bootable image whose guest gets ``command_line``; its id."""
+        return self._add("l2", self._folder / "disk", {
+            "disk_format": "raw", "container_format": "bare", "kernel_id": self._kernel, "ramdisk_id": self._initramfs,
+            "hw_machine_type": "q35", "os_command_line": f"console=ttyS0 quiet panic=-1 {command_line}".strip(),
+        })
+
+    def _add(self, name: str, content: pathlib.Path, properties: dict[str, str]) -> str:
+        image_id = str(uuid.uuid4())
+        shutil.copyfile(content, self._folder / image_id)
+        data = content.read_bytes()
+        record = {
+            "id": image_id, "name": name, "status": "active", "visibility": "public", "protected": False,
+            "owner": "lab", "size": len(data), "min_disk": 0, "min_ram": 0, "tags": [], "virtual_size": len(data),
+            "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z",
+            "checksum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            "os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(data).hexdigest(), "os_hidden": False,
+            "file": f"/v2/images/{image_id}/file", "schema": "/v2/schemas/image", **properties,
+        }
+        (self._folder / f"{image_id}.json").write_text(json.dumps(record))
+        return image_id

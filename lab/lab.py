@@ -1,0 +1,134 @@
+"""The whole lab: control plane, L1 and its nova-compute, from start to end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import types
+from collections.abc import Callable, Mapping
+
+from lab import folders, hygiene, processes
+from lab.cloud import Cloud
+from lab.compute import STOCK_DRIVER, Compute
+from lab.control import settings
+from lab.control.plane import ControlPlane
+from lab.guest import Images
+from lab.machine import Machine, parts
+from lab.scenario import Scenario
+from lab.steps import Steps, say, wait_for
+
+LAST_LINES = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What to start: the hardware, and how nova-compute is configured."""
+
+    scenario: Scenario
+    driver: str = STOCK_DRIVER
+    options: Mapping[str, settings.Section] = dataclasses.field(default_factory=dict)
+    before_nova: Callable[[Machine], None] | None = None
+
+
+class Lab:
+    """A running lab. Everything it started ends when the context does, whatever happens in it."""
+
+    def __init__(self, wish: Wish, home: folders.Home, steps: Steps | None = None) -> None:
+        self._before = hygiene.look()
+        self.wish = wish
+        self.run = home.new_run()
+        self.steps = steps or Steps()
+        self.steps.on_timeout = self._show_stacks
+        self._cache = home.cache
+        self._cache.mkdir(parents=True, exist_ok=True)
+        self._ending = contextlib.ExitStack()
+        self.left: list[str] = []
+
+    def __enter__(self) -> Lab:
+        say(f"lab: logs in {self.run.logs}")
+        try:
+            self._make()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None,
+                 _trace: types.TracebackType | None) -> None:
+        if kind is not None:
+            self.show_logs()
+        with contextlib.ExitStack() as last:
+            last.callback(self._check_what_is_left)
+            self._ending.close()
+        say(f"lab: logs in {self.run.logs}")
+
+    def start_nova(self) -> None:
+        """Start everything that a server needs."""
+        with self.steps.step("databases and configuration of Nova and Placement", 180):
+            self.plane.configure()
+        with self.steps.step("control plane takes requests", 120):
+            self._ending.callback(self.plane.stop)
+            self.plane.start()
+            self.images.make()
+        self.wait_for_l1()
+        with self.steps.step("nova-compute registers", 300):
+            self.compute.configure(self.wish.driver, self.wish.options)
+            self.start_compute()
+
+    def wait_for_l1(self) -> None:
+        """Wait for the boot, then make L1 a compute host."""
+        with self.steps.step("L1 takes commands", 180):
+            self.machine.wait_until_up()
+        with self.steps.step("L1 is a compute host: modules, udev, libvirt, sudo", 240):
+            self.compute.prepare_host()
+            if self.wish.before_nova is not None:
+                self.wish.before_nova(self.machine)
+
+    def start_compute(self) -> None:
+        """Start nova-compute and wait until the scheduler can use it."""
+        self.compute.start()
+        wait_for(self._compute_is_ready, 1)
+
+    def show_logs(self) -> None:
+        """Print the last lines of every log."""
+        for log in sorted(self.run.logs.rglob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()
+            say(f"---- {log} ({len(lines)} lines)")
+            say("\n".join(lines[-LAST_LINES:]))
+
+    def _make(self) -> None:
+        with self.steps.step("kernel and packages in the cache", 900):
+            made_of = parts(self._cache)
+            self.plane = ControlPlane(self._cache, self.run)
+            self.images = Images(self.plane.images, self._cache)
+            self.cloud = Cloud(self.plane.ports)
+        with self.steps.step("L1 starts", 60):
+            self.machine = Machine(self.wish.scenario, made_of, self.run)
+            self.compute = Compute(self.machine, self.plane.settings)
+            self.machine.channel.make_keys()
+            self.machine.make_images()
+            self._ending.callback(self._stop_machine)
+            self.machine.start()
+
+    def _compute_is_ready(self) -> bool:
+        self.machine.check()
+        self.plane.check()
+        if not self.compute.running():
+            raise processes.ProcessEnded("nova-compute", -1, self.compute.log)
+        return self.cloud.compute_is_up() and self.cloud.hypervisor() is not None
+
+    def _stop_machine(self) -> None:
+        with contextlib.suppress(Exception):
+            self.machine.channel.try_run(f"cp -r /var/log/libvirt {self.run.share}/", limit_s=20)
+        self.machine.stop()
+
+    def _show_stacks(self) -> None:
+        if "compute" in vars(self) and self.compute.pid:
+            self.compute.show_stacks()
+
+    def _check_what_is_left(self) -> None:
+        stubborn = processes.marked(self.run.name)
+        self.left = [f"process {pid}: {line}" for pid, line in stubborn.items()]
+        processes.end_marked(self.run.name)
+        self.left += hygiene.left_since(self._before, self.run)
+        say(hygiene.report(self.left))
