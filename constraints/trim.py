@@ -76,11 +76,16 @@ def main() -> None:
         for name in sorted(found.keys() - pins.keys() - tools.keys() - {"nova-accel"}):
             print(f"{python}: no constraint for {name} {found[name]}", file=sys.stderr)
 
-    differences = [f"# {line} (upper-constraints do not name services)" for lines in services.values() for line in lines]
-    differences += [f"# {lines[0]} instead of {upper[name][0]}, which is older than {given.nova} asks for"
-                    for name, lines in instead.items()]
-    text = HEADER.format(release=given.release, nova=given.nova, placement=given.placement,
-                         differences="\n".join(differences))
+    differences = [
+        f"# {line} (upper-constraints do not name services)" for lines in services.values() for line in lines
+    ]
+    differences += [
+        f"# {lines[0]} instead of {upper[name][0]}, which is older than {given.nova} asks for"
+        for name, lines in instead.items()
+    ]
+    text = HEADER.format(
+        release=given.release, nova=given.nova, placement=given.placement, differences="\n".join(differences)
+    )
     text += "".join(f"{line}\n" for name in sorted(names & pins.keys()) for line in pins[name])
     (HERE / f"{given.release}.txt").write_text(text)
 

@@ -35,13 +35,14 @@ print(*sorted(ExtensionManager("nova_accel.drivers", on_load_failure_callback=fa
 @pytest.fixture
 def beside_nova(virtualenv: Virtualenv) -> Iterator[Virtualenv]:
     """The virtualenv with Nova and without us, and so again afterwards."""
-    virtualenv.install("nova")
+    if not (virtualenv.site_packages / "nova").exists():
+        virtualenv.install("nova")
     yield virtualenv
     virtualenv.uninstall("nova-accel")
 
 
-def nova_files(virtualenv: Virtualenv) -> set[Path]:
-    return {path for path in (virtualenv.site_packages / "nova").rglob("*") if not path.is_dir()}
+def everything_in(virtualenv: Virtualenv) -> set[Path]:
+    return set(virtualenv.folder.rglob("*"))
 
 
 def broken_files_of_nova(virtualenv: Virtualenv) -> list[str]:
@@ -78,18 +79,17 @@ def test_installed_before_nova_it_is_loaded_by_nova(virtualenv: Virtualenv, whee
     assert "AccelLibvirtDriver" in virtualenv.python("-c", LOAD_AS_NOVA_DOES)
     virtualenv.uninstall("nova-accel")
     assert broken_files_of_nova(virtualenv) == []
-    assert not [path for path in nova_files(virtualenv) if "accel" in path.name]
+    assert not list((virtualenv.site_packages / "nova/virt").glob("**/accel*"))
 
 
-def test_uninstalling_leaves_nova_as_it_was(beside_nova: Virtualenv, wheel: Path) -> None:
-    before = nova_files(beside_nova)
+def test_uninstalling_leaves_the_virtualenv_as_it_was(beside_nova: Virtualenv, wheel: Path) -> None:
+    before = everything_in(beside_nova)
     beside_nova.install(wheel)
     beside_nova.python("-c", LOAD_AS_NOVA_DOES)
-    assert nova_files(beside_nova) > before
+    assert everything_in(beside_nova) > before
     beside_nova.uninstall("nova-accel")
-    assert nova_files(beside_nova) == before
+    assert everything_in(beside_nova) == before
     assert broken_files_of_nova(beside_nova) == []
-    assert not [path for path in beside_nova.folder.rglob("*") if "nova_accel" in path.name or path.stem == "accel"]
 
 
 def test_what_root_puts_in_place_lies_in_the_virtualenvs_etc(

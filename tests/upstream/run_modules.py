@@ -18,8 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nova.tests import functional  # isort: split  its monkey patching has to come before any other module of nova
+# Its monkey patching has to come before any other module of nova.
+from nova.tests import functional
 
+# isort: split
 from nova.compute import manager
 from nova.virt import driver
 
