@@ -1,0 +1,9 @@
+"""Sphinx's configuration."""
+
+project = "nova_accel"
+author = "The nova_accel authors"
+extensions = ["oslo_config.sphinxext"]
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
+html_theme_options = {"description": "Local NVMe SSDs for Nova's libvirt guests"}
+nitpicky = True
