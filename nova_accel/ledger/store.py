@@ -14,7 +14,6 @@ from nova_accel.model import HandleId
 
 _LOCK_WAIT_S = 30.0
 _ENTRIES = "SELECT resource_class, identity, provider, state, server, released, reason, since FROM handle"
-_THIS = " WHERE resource_class = ? AND identity = ?"
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ class Ledger:
         """Note why a handle is not available, its state unchanged."""
         with self._transaction() as connection:
             connection.execute(
-                "UPDATE handle SET reason = ?" + _THIS + " AND reason <> ?",
+                "UPDATE handle SET reason = ? WHERE resource_class = ? AND identity = ? AND reason <> ?",
                 (reason, handle.resource_class, handle.identity, reason),
             )
 
@@ -186,7 +185,7 @@ class Ledger:
 
     def _required(self, connection: sqlite3.Connection, handle: HandleId, wanted_by: str) -> Entry:
         row = connection.execute(
-            _ENTRIES + _THIS,
+            _ENTRIES + " WHERE resource_class = ? AND identity = ?",
             (handle.resource_class, handle.identity),
         ).fetchone()
         if row is None:
@@ -205,7 +204,8 @@ class Ledger:
     ) -> None:
         state = self._required(connection, handle, "nobody").state
         connection.execute(
-            "UPDATE handle SET state = ?, server = ?, released = ?, reason = ?, since = ?" + _THIS,
+            "UPDATE handle SET state = ?, server = ?, released = ?, reason = ?, since = ?"
+            " WHERE resource_class = ? AND identity = ?",
             (
                 after(str(handle), state, event).value,
                 server,

@@ -1,0 +1,1 @@
+"""What stands where the machine would be."""

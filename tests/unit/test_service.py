@@ -1,0 +1,318 @@
+"""One host from first look to clean again, with everything of ours but Nova."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from nova_accel.exception import HandleUnavailable, LedgerError, PrivilegedCallError
+from nova_accel.provider_tree import names
+from tests.fakes.host import FakeHost, FakeSsd
+from tests.unit.conftest import ssd_handle
+
+ONE, TWO = "0000:01:00.0", "0000:02:00.0"
+SERVER, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+def ssd(address=ONE, serial="SN1", **more):
+    return FakeSsd(address, serial, **more)
+
+
+def xml_of(bench, *serials, server=SERVER):
+    domain = etree.Element("domain")
+    devices = etree.SubElement(domain, "devices")
+    for device in bench.service.guests.hostdevs([ssd_handle(serial) for serial in serials], server):
+        devices.append(device.to_element())
+    return etree.tostring(domain).decode()
+
+
+def start(bench, *serials, server=SERVER):
+    handles = [ssd_handle(serial) for serial in serials]
+    bench.service.guests.prepare(handles, server, xml_of(bench, *serials, server=server))
+
+
+def providers(bench, claimed=None):
+    return {plan.name: plan for plan in bench.service.providers("node", claimed)}
+
+
+def test_an_empty_ssd_is_read_and_then_offered(make_bench):
+    bench = make_bench(ssd())
+    assert bench.state("SN1") == "available"
+    (plan,) = providers(bench).values()
+    assert (plan.name, plan.total, plan.reserved) == ("node_accel_ssd_SN1", 1, 0)
+    assert plan.resources == {ssd_handle("SN1")}
+    assert bench.told == ["changed"]
+
+
+def test_an_ssd_with_data_that_nobody_released_is_neither_offered_nor_erased(make_bench):
+    bench = make_bench(ssd(content={8 * 1024 * 1024: b"host data"}))
+    assert bench.state("SN1") == "dirty"
+    assert "nvme0n1 at byte 8388608 holds data that no server released" in bench.reason("SN1")
+    (plan,) = providers(bench).values()
+    assert (plan.reserved, plan.resources) == (1, frozenset())
+    assert not [call for call in bench.host.calls if call[0] in ("erase", "hand_over", "bring_back")]
+
+
+def test_a_disk_of_the_host_is_never_opened_offered_or_touched(make_bench, tmp_path):
+    host = FakeHost(tmp_path / "host", [ssd()])
+    host.mount(ONE, "/srv/data")
+    bench = make_bench(host=host)
+    (candidate,) = bench.service.inventory.snapshot.candidates
+    assert candidate.verdict.sentence == "the host has it mounted at /srv/data; unmount it to offer it"
+    assert providers(bench) == {}
+    assert host.calls == [("lspci",), ("lspci",)]
+
+
+def test_what_an_exclusive_open_finds_counts_even_if_no_reason_is_seen(make_bench):
+    bench = make_bench(ssd(open_elsewhere=True))
+    (candidate,) = bench.service.inventory.snapshot.candidates
+    assert candidate.verdict.reason.name == "IN_USE"
+    assert providers(bench) == {}
+
+
+def test_two_ssds_with_one_serial_are_both_refused_and_name_each_other(make_bench):
+    bench = make_bench(ssd(), ssd(TWO))
+    sentences = {
+        str(c.function.record.address): c.verdict.sentence for c in bench.service.inventory.snapshot.candidates
+    }
+    assert TWO in sentences[ONE]
+    assert ONE in sentences[TWO]
+    assert providers(bench) == {}
+
+
+def test_an_available_ssd_that_the_host_mounts_is_taken_back_and_read_again_before_it_is_offered(make_bench):
+    bench = make_bench(ssd())
+    bench.host.mount(ONE, "/mnt")
+    bench.service.work()
+    assert bench.state("SN1") == "dirty"
+    assert next(iter(providers(bench).values())).reserved == 1
+    bench.host.ssds[ONE].content[0] = b"left behind"
+    bench.host.mount(ONE, "")
+    bench.service.work()
+    assert bench.state("SN1") == "dirty"
+
+
+def test_an_available_ssd_that_was_away_is_read_again(make_bench):
+    bench = make_bench(ssd())
+    bench.host.plug(replace(bench.host.unplug(ONE), content={0: b"somebody else's"}))
+    bench.service.work()
+    assert bench.state("SN1") == "dirty"
+
+
+def test_after_a_reboot_of_the_host_what_was_proven_stays_proven(make_bench):
+    bench = make_bench(ssd())
+    bench.host.reboot_id("8f1c7a6e-0000-4000-8000-000000000002")
+    bench.service.work()
+    assert bench.state("SN1") == "available"
+
+
+def test_a_guest_gets_its_ssd_on_vfio_and_the_ledger_knows_first(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    assert bench.host.ssds[ONE].bound_to == "vfio-pci"
+    (entry,) = bench.service.ledger.of_server(SERVER)
+    assert entry.handle == ssd_handle("SN1")
+    (plan,) = providers(bench, claimed={ssd_handle("SN1")}).values()
+    assert (plan.reserved, plan.resources) == (0, {ssd_handle("SN1")})
+
+
+def test_another_server_is_refused_and_nothing_moves(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    calls = list(bench.host.calls)
+    with pytest.raises(HandleUnavailable, match=f"assigned to server {SERVER}"):
+        start(bench, "SN1", server=OTHER)
+    assert bench.host.calls == calls
+
+
+def test_a_look_while_the_guest_runs_keeps_serial_provider_and_claim(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    bench.service.work()
+    (candidate,) = bench.service.inventory.snapshot.candidates
+    assert (candidate.function.serial, candidate.verdict.eligible) == ("SN1", True)
+    assert bench.state("SN1") == "assigned"
+
+
+def test_the_same_server_starts_again_without_another_bind(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    start(bench, "SN1")
+    assert len([call for call in bench.host.calls if call[0] == "hand_over"]) == 1
+
+
+def test_another_ssd_in_the_slot_is_not_attached_in_the_old_ones_name(make_bench):
+    bench = make_bench(ssd())
+    xml = xml_of(bench, "SN1")
+    bench.host.unplug(ONE)
+    bench.host.plug(ssd(serial="SN2"))
+    with pytest.raises(PrivilegedCallError, match="holds the SSD with serial SN2, not SN1"):
+        bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml)
+    assert bench.state("SN1") == "available"
+    assert bench.host.ssds[ONE].bound_to == "nvme"
+
+
+def test_an_ssd_swapped_while_its_server_was_stopped_is_not_attached(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    xml = xml_of(bench, "SN1")
+    bench.host.unplug(ONE)
+    bench.host.plug(ssd(serial="SN2", bound_to="vfio-pci"))
+    with pytest.raises(HandleUnavailable, match="another device is at 0000:01:00.0 now"):
+        bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml)
+
+
+def test_if_one_of_two_cannot_be_bound_both_are_given_back(make_bench):
+    bench = make_bench(ssd(), ssd(TWO, "SN2"))
+    bench.host.ssds[TWO].open_elsewhere = True
+    with pytest.raises(PrivilegedCallError, match="in use by this host"):
+        start(bench, "SN1", "SN2")
+    assert [bench.state(serial) for serial in ("SN1", "SN2")] == ["available", "available"]
+    assert [bench.host.ssds[at].bound_to for at in (ONE, TWO)] == ["nvme", "nvme"]
+
+
+def test_a_domain_whose_xml_names_another_device_does_not_start(make_bench):
+    bench = make_bench(ssd(), ssd(TWO, "SN2"))
+    with pytest.raises(HandleUnavailable, match="its domain XML names SN2 at 0000:02:00.0"):
+        bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml_of(bench, "SN2"))
+    assert bench.state("SN1") == "available"
+
+
+def test_a_domain_that_has_our_device_from_somewhere_else_does_not_start(make_bench):
+    bench = make_bench(ssd())
+    foreign = xml_of(bench, "SN1").replace("ua-accel-", "ua-other-")
+    with pytest.raises(HandleUnavailable, match=r"take it out of \[pci\] device_spec"):
+        bench.service.guests.prepare([], SERVER, foreign)
+
+
+def test_deleting_erases_verifies_and_makes_available(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = {5: b"secret", 63 * 1024 * 1024: b"more"}
+    bench.service.releaser.release(SERVER, "Nova deleted it")
+    assert bench.state("SN1") == "available"
+    assert bench.host.ssds[ONE].content == {}
+    assert (bench.host.ssds[ONE].bound_to, bench.host.ssds[ONE].override) == ("nvme", "")
+    start(bench, "SN1", server=OTHER)
+
+
+@pytest.mark.parametrize(("can_format", "method"), [(True, "format"), (False, "write-zeroes")])
+def test_the_method_follows_from_what_the_controller_says(make_bench, can_format, method):
+    bench = make_bench(ssd(can_format=can_format))
+    start(bench, "SN1")
+    bench.service.releaser.release(SERVER, "Nova deleted it")
+    assert ("erase", ONE, "SN1", method) in bench.host.calls
+
+
+def test_an_eraser_that_erases_nothing_ends_reserved_with_the_reason(make_bench):
+    bench = make_bench(ssd(erases=False))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = {4096: b"secret"}
+    bench.service.releaser.release(SERVER, "Nova deleted it")
+    assert bench.state("SN1") == "clean failed"
+    assert "format reported success, but nvme0n1 at byte 0 still holds data" in bench.reason("SN1")
+    assert bench.host.ssds[ONE].bound_to == "vfio-pci"
+    (plan,) = providers(bench, claimed=()).values()
+    assert (plan.reserved, plan.resources) == (1, frozenset())
+    with pytest.raises(HandleUnavailable, match="it is clean failed"):
+        start(bench, "SN1", server=OTHER)
+
+
+def test_a_cleaning_that_failed_is_tried_again_after_the_next_start(make_bench):
+    bench = make_bench(ssd(erases=False))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = {4096: b"secret"}
+    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.host.ssds[ONE].erases = True
+    bench.service.work()
+    assert bench.state("SN1") == "clean failed"
+    assert make_bench(host=bench.host).state("SN1") == "available"
+
+
+def test_another_ssd_in_the_slot_is_not_erased_in_the_old_ones_name(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    bench.host.unplug(ONE)
+    bench.host.plug(ssd(serial="SN2", bound_to="vfio-pci", content={0: b"not SN1's"}))
+    bench.service.releaser.release(SERVER, "Nova deleted it")
+    assert bench.state("SN1") == "clean failed"
+    assert bench.host.ssds[ONE].content == {0: b"not SN1's"}
+
+
+def test_only_a_deleted_server_without_a_domain_is_released(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    bench.service.work()
+    assert bench.state("SN1") == "assigned"
+    bench.deleted.add(SERVER)
+    bench.guests.add(SERVER)
+    bench.service.work()
+    assert bench.state("SN1") == "assigned"
+    bench.guests.clear()
+    bench.service.work()
+    assert bench.state("SN1") == "available"
+    assert ("erase", ONE, "SN1", "format") in bench.host.calls
+
+
+def test_a_cleaning_that_was_interrupted_is_begun_again_at_the_next_start(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = {4096: b"secret"}
+    bench.service.ledger.release(SERVER, "Nova deleted it")
+    bench.service.ledger.start_cleaning(ssd_handle("SN1"))
+    assert make_bench(host=bench.host).state("SN1") == "available"
+    assert bench.host.ssds[ONE].content == {}
+
+
+def test_a_handle_that_nova_no_longer_counts_is_reserved_and_not_offered(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    (plan,) = providers(bench, claimed=()).values()
+    assert (plan.total, plan.reserved, plan.resources) == (1, 1, frozenset())
+
+
+def test_a_device_that_is_gone_keeps_its_provider_reserved_and_its_claim(make_bench):
+    bench = make_bench(ssd())
+    bench.host.unplug(ONE)
+    bench.service.work()
+    (plan,) = providers(bench, claimed=()).values()
+    assert (plan.total, plan.reserved, plan.resources, plan.traits) == (1, 1, frozenset(), None)
+    (plan,) = providers(bench, claimed={ssd_handle("SN1")}).values()
+    assert (plan.reserved, plan.resources) == (0, {ssd_handle("SN1")})
+
+
+def test_a_look_that_fails_keeps_what_was_known(make_bench, monkeypatch):
+    bench = make_bench(ssd())
+
+    def fail():
+        raise PrivilegedCallError("lspci", "was not done after 30 s and was killed")
+
+    monkeypatch.setattr(bench.host, "lspci", fail)
+    bench.service.work()
+    assert next(iter(providers(bench).values())).reserved == 0
+
+
+def test_without_a_ledger_nothing_is_given_away(make_bench):
+    bench = make_bench(ssd())
+    xml = xml_of(bench, "SN1")
+    Path(bench.service.ledger.path).write_bytes(b"garbage" * 1000)
+    with pytest.raises(LedgerError):
+        bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml)
+    assert bench.host.ssds[ONE].bound_to == "nvme"
+
+
+def test_hostile_lspci_output_costs_that_line_only(make_bench, tmp_path, caplog):
+    host = FakeHost(tmp_path / "host", [ssd()])
+    host.extra_lspci = "\x1b[2J\x00garbage\n"
+    bench = make_bench(host=host)
+    assert bench.state("SN1") == "available"
+    assert len([record for record in caplog.records if "cannot be read" in record.message]) == 1
+
+
+def test_provider_names_fit_placement_whatever_the_serial():
+    assert names.provider("node", names.suffix("ssd", "SN1")) == "node_accel_ssd_SN1"
+    long = names.provider("n" * 190, names.suffix("ssd", "SN1"))
+    assert len(long) == 200
+    assert long != names.provider("n" * 190, names.suffix("ssd", "SN2"))
+    assert names.suffix("ssd", "SN 1") != names.suffix("ssd", "SN_1")
