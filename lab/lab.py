@@ -67,7 +67,6 @@ class Lab:
         with self.steps.step("databases and configuration of Nova and Placement", 180):
             self.plane.configure()
         with self.steps.step("control plane takes requests", 120):
-            self._ending.callback(self.plane.stop)
             self.plane.start()
             self.images.make()
         self.wait_for_l1()
@@ -94,7 +93,7 @@ class Lab:
         for log in sorted(self.run.logs.rglob("*.log")):
             lines = log.read_text(errors="replace").splitlines()
             say(f"---- {log} ({len(lines)} lines)")
-            say("\n".join(lines[-LAST_LINES:]))
+            say("\n".join(line[:300] for line in lines[-LAST_LINES:]))
 
     def _make(self) -> None:
         with self.steps.step("kernel and packages in the cache", 900):
@@ -107,6 +106,7 @@ class Lab:
             self.compute = Compute(self.machine, self.plane.settings)
             self.machine.channel.make_keys()
             self.machine.make_images()
+            self._ending.callback(self.plane.stop)
             self._ending.callback(self._stop_machine)
             self.machine.start()
 

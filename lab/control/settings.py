@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import pathlib
+import sys
 from collections.abc import Iterable, Mapping
 
 from lab import folders
@@ -66,7 +67,7 @@ class Settings:
             "api_database": {"connection": self.database("nova_api"), "sqlite_synchronous": "False"},
             "database": {"connection": self.database("nova"), "sqlite_synchronous": "False"},
             "conductor": {"workers": "1"},
-            "scheduler": {"workers": "1", "max_attempts": "3"},
+            "scheduler": {"workers": "1", "max_attempts": "3", "discover_hosts_in_cells_interval": "5"},
             "quota": {"driver": "nova.quota.NoopQuotaDriver"},
         })
 
@@ -82,6 +83,8 @@ class Settings:
             },
             "libvirt": {"virt_type": "kvm", "cpu_mode": "none", "images_type": "flat"},
             "workarounds": {"disable_rootwrap": "True"},  # the privsep helpers are started through sudo itself
+            **{f"nova_accel_{context}": {"helper_command": f"sudo {sys.prefix}/bin/privsep-helper --config-file /etc/nova/nova.conf"}
+               for context in ("reading", "acting")},
             "vnc": {"enabled": "False"},
             "spice": {"enabled": "False"},
         })
