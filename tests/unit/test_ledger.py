@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nova_accel.exception import HandleUnavailable, LedgerError
 from nova_accel.ledger.states import _AFTER, Event, IllegalTransition, State, after

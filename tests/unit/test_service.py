@@ -147,7 +147,7 @@ def test_another_ssd_in_the_slot_is_not_attached_in_the_old_ones_name(make_bench
     xml = xml_of(bench, "SN1")
     bench.host.unplug(ONE)
     bench.host.plug(ssd(serial="SN2"))
-    with pytest.raises(PrivilegedCallError, match="holds the SSD with serial SN2, not SN1"):
+    with pytest.raises(PrivilegedCallError, match=r"holds the SSD with serial SN2, not SN1"):
         bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml)
     assert bench.state("SN1") == "available"
     assert bench.host.ssds[ONE].bound_to == "nvme"
@@ -159,7 +159,7 @@ def test_an_ssd_swapped_while_its_server_was_stopped_is_not_attached(make_bench)
     xml = xml_of(bench, "SN1")
     bench.host.unplug(ONE)
     bench.host.plug(ssd(serial="SN2", bound_to="vfio-pci"))
-    with pytest.raises(HandleUnavailable, match="another device is at 0000:01:00.0 now"):
+    with pytest.raises(HandleUnavailable, match=r"another device is at 0000:01:00\.0 now"):
         bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml)
 
 
@@ -174,7 +174,7 @@ def test_if_one_of_two_cannot_be_bound_both_are_given_back(make_bench):
 
 def test_a_domain_whose_xml_names_another_device_does_not_start(make_bench):
     bench = make_bench(ssd(), ssd(TWO, "SN2"))
-    with pytest.raises(HandleUnavailable, match="its domain XML names SN2 at 0000:02:00.0"):
+    with pytest.raises(HandleUnavailable, match=r"its domain XML names SN2 at 0000:02:00\.0"):
         bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml_of(bench, "SN2"))
     assert bench.state("SN1") == "available"
 

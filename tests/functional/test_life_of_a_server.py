@@ -1,0 +1,133 @@
+"""What a server's life does to its SSD: kept while it lives, erased on evidence only."""
+
+import pytest
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova.virt.libvirt import guest as libvirt_guest
+
+from nova_accel.model import HandleId
+from tests.functional import base
+
+ONE = "0000:01:00.0"
+SECRET = {4096: b"a tenant's"}
+
+
+class LifeOfAServerTest(base.AccelTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.machine = self.start_host("compute1", *base.ssds(2))
+        self.flavor = self.ssd_flavor()
+
+    def server_with_data(self) -> tuple[dict, str, str]:
+        server = self.boot(self.flavor)
+        (serial,) = self.in_domain(server)
+        (address,) = [ssd.address for ssd in self.machine.ssds.values() if ssd.serial == serial]
+        self.machine.ssds[address].content = dict(SECRET)
+        return server, serial, address
+
+    def assert_kept(self, server: dict, serial: str, address: str) -> None:
+        assert self.machine.ssds[address].content == SECRET
+        assert self.in_domain(server) == self.in_instance(server) == [serial]
+        assert self.state(serial) == "assigned"
+        assert (self.inventory(serial)["reserved"], self.used(serial)) == (0, 1)
+
+    def assert_reserved_and_not_offered(self, serial: str, address: str) -> None:
+        assert self.machine.ssds[address].content == SECRET
+        assert self.machine.ssds[address].bound_to == "vfio-pci"
+        assert (self.inventory(serial)["reserved"], self.used(serial)) == (1, 0)
+        resources = self.computes["compute1"].manager.rt.provider_tree.data(f"compute1_accel_ssd_{serial}").resources
+        assert resources["CUSTOM_SSD"] == set()
+
+    def action(self, server: dict, **action: object) -> None:
+        self.api.post_server_action(server["id"], action)
+
+    def test_a_restart_of_nova_compute_changes_nothing(self) -> None:
+        server, serial, address = self.server_with_data()
+        before = {name: provider["generation"] for name, provider in self.our_providers().items()}
+        self.restart_compute_service("compute1")
+        self.assert_kept(server, serial, address)
+        assert {name: provider["generation"] for name, provider in self.our_providers().items()} == before
+        other = self.boot(self.flavor)
+        assert self.in_domain(other) != [serial]
+
+    def test_stop_start_and_both_reboots_keep_the_ssd_and_its_data(self) -> None:
+        server, serial, address = self.server_with_data()
+        self.action(server, **{"os-stop": None})
+        self._wait_for_state_change(server, "SHUTOFF")
+        self.audit()
+        self.action(server, **{"os-start": None})
+        self._wait_for_state_change(server, "ACTIVE")
+        self.assert_kept(server, serial, address)
+        self._reboot_server(server, hard=True)
+        self._reboot_server(server)
+        self.assert_kept(server, serial, address)
+
+    def test_a_rebuild_keeps_them(self) -> None:
+        server, serial, address = self.server_with_data()
+        self._rebuild_server(server, "155d900f-4e14-4e4c-a73d-069cbf4541e6")
+        self.assert_kept(server, serial, address)
+
+    def test_shelve_offload_leaves_it_reserved_with_its_data_until_the_server_is_deleted(self) -> None:
+        self.flags(shelved_offload_time=0)
+        server, serial, address = self.server_with_data()
+        self._shelve_server(server, expected_state="SHELVED_OFFLOADED")
+        self.audit()
+        self.assert_reserved_and_not_offered(serial, address)
+        self.api.delete_server(server["id"])
+        self._wait_until_deleted(server)
+        self.computes["compute1"].driver._accel.work()
+        assert self.machine.ssds[address].content == {}
+        assert self.state(serial) == "available"
+        assert self.inventory(serial)["reserved"] == 0
+
+    def test_a_server_deleted_while_nova_compute_is_away_is_cleaned_up_after_at_its_next_start(self) -> None:
+        server, serial, address = self.server_with_data()
+        compute = self.computes["compute1"]
+        compute.stop()
+        self.admin_api.put_service_force_down(
+            self.admin_api.get_services(host="compute1", binary="nova-compute")[0]["id"], True
+        )
+        self.api.delete_server(server["id"])
+        self._wait_until_deleted(server)
+        self.flags(running_deleted_instance_action="reap", running_deleted_instance_timeout=0)
+        self.restart_compute_service("compute1")
+        # The guest still runs: until Nova reaps it, it keeps its SSD.
+        assert self.state(serial) == "assigned"
+        assert self.machine.ssds[address].content == SECRET
+        manager = self.computes["compute1"].manager
+        manager._cleanup_running_deleted_instances(nova_context.get_admin_context())
+        manager.driver._accel.work()
+        assert self.state(serial) == "available"
+        assert self.machine.ssds[address].content == {}
+
+    def test_a_guest_that_libvirt_refuses_gives_no_handle_away_unclean(self) -> None:
+        def refuse(*args: object, **kwargs: object) -> None:
+            raise nova_exception.InternalError("libvirt says no")
+
+        with base.patched(libvirt_guest.Guest, "create", refuse):
+            server = self.boot(self.flavor, "ERROR")
+        (entry,) = self.ledger().of_server(server["id"])
+        self.audit()
+        assert self.inventory(entry.handle.identity)["reserved"] == 1
+        self.api.delete_server(server["id"])
+        self._wait_until_deleted(server)
+        self.computes["compute1"].driver._accel.work()
+        assert self.state(entry.handle.identity) == "available"
+
+    def test_what_the_ledger_calls_dirty_is_not_offered_whatever_placement_says(self) -> None:
+        for serial in ("SN01", "SN02"):
+            self.ledger().host_used_it(HandleId("CUSTOM_SSD", serial), "for this test")
+        # Placement has not heard of it yet, so the scheduler still sends servers here.
+        server = self.boot(self.flavor, "ERROR")
+        assert self.ledger().of_server(server["id"]) == ()
+
+
+class ConfigurationTest(base.AccelTestCase):
+    def test_wrong_configuration_stops_the_start_with_one_sentence(self) -> None:
+        self.flags(nvme_ssd_filter=["vendor:8086"], group="nova_accel")
+        with pytest.raises(nova_exception.InvalidConfiguration) as error:
+            self.start_host("compute1")
+        assert str(error.value) == (
+            "[nova_accel] nvme_ssd_filter = 'vendor:8086' is not valid: "
+            "expected key:pattern with each key once, out of vendor_id, product_id, address, serial."
+        )
