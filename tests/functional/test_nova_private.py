@@ -1,0 +1,83 @@
+"""What we touch of Nova beside its public driver interface is still as we know it."""
+
+import inspect
+
+import pytest
+from nova.compute.manager import ComputeVirtAPI
+from nova.compute.provider_tree import ProviderTree
+from nova.compute.resource_tracker import ResourceTracker
+from nova.virt.libvirt.driver import LibvirtDriver
+
+from nova_accel.virt import nova_private
+from nova_accel.virt.driver import AccelLibvirtDriver
+from tests.functional import base
+
+# method: the parameters that we name ourselves, in their order
+OVERRIDDEN = {
+    "init_host": ["self", "host"],
+    "cleanup_host": ["self", "host"],
+    "update_provider_tree": ["self", "provider_tree", "nodename", "allocations"],
+    "destroy": ["self", "context", "instance"],
+    "_get_guest_config": ["self", "instance"],
+    "_create_guest": ["self", "context", "xml", "instance"],
+    "_soft_reboot": ["self", "instance"],
+    "_resume_guest_after_snapshot": ["self", "context", "live_snapshot", "original_power_state", "instance", "guest"],
+}
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_what_we_override_still_takes_what_we_pass_on(name):
+    known = OVERRIDDEN[name]
+    assert list(inspect.signature(getattr(LibvirtDriver, name)).parameters)[: len(known)] == known
+
+
+def test_every_override_is_in_the_list():
+    ours = {name for name, value in vars(AccelLibvirtDriver).items() if inspect.isfunction(value)}
+    assert {name for name in ours if hasattr(LibvirtDriver, name)} - {"__init__"} == set(OVERRIDDEN)
+
+
+@pytest.mark.parametrize("caller", ["_hard_reboot", "spawn", "finish_migration", "finish_revert_migration", "rescue"])
+def test_these_make_their_xml_and_start_their_guest_through_what_we_override(caller):
+    source = inspect.getsource(getattr(LibvirtDriver, caller))
+    assert "_get_guest_xml(" in source or "_hard_reboot(" in source
+    assert "_create_guest" in source or "_hard_reboot(" in source
+
+
+def test_every_start_of_a_guest_is_known():
+    starts = {
+        name
+        for name, value in vars(LibvirtDriver).items()
+        if inspect.isfunction(value)
+        and (".launch(" in inspect.getsource(value) or "Guest.create(" in inspect.getsource(value))
+    }
+    assert starts == {"_create_guest", "_soft_reboot", "_resume_guest_after_snapshot"}
+
+
+def test_the_provider_trees_methods_are_there():
+    for name in ("exists", "data", "new_child", "update_inventory", "update_traits", "update_resources"):
+        assert callable(getattr(ProviderTree, name))
+
+
+class TrackerTest(base.AccelTestCase):
+    def test_the_tracker_knows_what_was_given_out(self) -> None:
+        self.start_host("compute1", *base.ssds(1))
+        manager = self.computes["compute1"].manager
+        virtapi = ComputeVirtAPI(manager)
+        assert nova_private.claimed_resources(virtapi) == []
+        self.boot(self.ssd_flavor())
+        assert [resource.identifier for resource in nova_private.claimed_resources(virtapi)] == ["SN01"]
+        nova_private.update_placement(virtapi, ["compute1", "another"])
+        assert nova_private.claimed_resources(object()) is None
+        assert list(inspect.signature(ResourceTracker.update_available_resource).parameters)[:3] == [
+            "self",
+            "context",
+            "nodename",
+        ]
+
+    def test_a_server_is_deleted_when_the_database_says_so_and_not_when_it_does_not_know_it(self) -> None:
+        self.start_host("compute1", *base.ssds(1))
+        server = self.boot(self.ssd_flavor())
+        assert not nova_private.is_deleted(server["id"])
+        self._delete_server(server)
+        assert nova_private.is_deleted(server["id"])
+        assert not nova_private.is_deleted("00000000-0000-4000-8000-000000000000")
