@@ -1,9 +1,5 @@
 """Nova's API, scheduler, conductor and compute services with the real Placement, over Nova's fake libvirt and our fake host."""
 
-# Its monkey patching has to come before any other module of nova.
-from nova.tests import functional
-
-# isort: split
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,7 +20,6 @@ from nova_accel.xml import hostdev
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.libvirt import UserAliasesAreKept
 
-assert functional.monkey_patch
 CONF = nova.conf.CONF
 
 
