@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
 import secrets
 import signal
 import sys
@@ -11,6 +12,7 @@ import types
 from lab import folders
 from lab.compute import STOCK_DRIVER
 from lab.lab import Lab, Wish
+from lab.record import Recorder
 from lab.scenario import SCENARIOS, Chance
 from lab.steps import say
 
@@ -21,10 +23,13 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     try_ = commands.add_parser("try", help="boot one server without devices and delete it")
     try_.set_defaults(act=_try)
+    record = commands.add_parser("record", help="record what the tools print in L1, as test data")
+    record.add_argument("folder", type=pathlib.Path)
+    record.set_defaults(act=_record)
     shell = commands.add_parser("shell", help="a shell in a prepared L1")
     shell.set_defaults(act=_shell)
-    for one in (try_, shell):
-        one.add_argument("--scenario", choices=sorted(SCENARIOS), default="bare")
+    for one in (try_, shell, record):
+        one.add_argument("--scenario", choices=sorted(SCENARIOS), default="record" if one is record else "smoke")
         one.add_argument("--driver", default=STOCK_DRIVER, help="compute_driver in L1's nova.conf")
         one.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     signal.signal(signal.SIGTERM, _end)
@@ -56,6 +61,16 @@ def _shell(arguments: argparse.Namespace) -> int:
     with lab:
         lab.wait_for_l1()
         lab.machine.channel.terminal()
+    return bool(lab.left)
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    lab = Lab(_wish(arguments), folders.home())
+    with lab:
+        lab.wait_for_l1()
+        with lab.steps.step("recordings", 600):
+            count = Recorder(lab.machine, arguments.folder).run()
+    say(f"lab: {count} recordings in {arguments.folder}")
     return bool(lab.left)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from lab import folders, initramfs
 from lab.control import settings
 from lab.machine import Machine
+from lab.scenario import Use
 
 STOCK_DRIVER = "libvirt.LibvirtDriver"
 SITE = "/etc/nova"
@@ -27,6 +28,13 @@ class Compute:
         """Make the freshly booted L1 a compute host."""
         script = initramfs.SCRIPTS / "l1-prepare"
         self._machine.channel.run(["sh", str(script), sys.prefix, str(folders.CHECKOUT)], limit_s=180)
+        for ssd in self._machine.scenario.ssds:
+            if ssd.use is not Use.NOTHING:
+                self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-use"), ssd.serial, ssd.use.value])
+        wishes = [f"{dimm.region_mib << 20}:{space.size_mib << 20}:{space.name}"
+                  for dimm in self._machine.scenario.nvdimms for space in dimm.namespaces]
+        if self._machine.scenario.nvdimms:
+            self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-namespaces"), *wishes])
 
     def configure(self, driver: str, more: Mapping[str, settings.Section]) -> None:
         """Write L1's nova.conf."""

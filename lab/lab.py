@@ -86,7 +86,7 @@ class Lab:
     def start_compute(self) -> None:
         """Start nova-compute and wait until the scheduler can use it."""
         self.compute.start()
-        wait_for(self._compute_is_ready, 1)
+        wait_for(self._compute_is_ready, 3)
 
     def show_logs(self) -> None:
         """Print the last lines of every log."""

@@ -20,7 +20,7 @@ from lab.steps import wait_for
 L1_PACKAGES = (
     "udev", "kmod", "iproute2", "openssh-server", "sudo", "libvirt-daemon", "libvirt-daemon-driver-qemu",
     "libvirt-clients", "qemu-system-x86", "qemu-utils", "nvme-cli", "pciutils", "ndctl", "daxctl", "lvm2", "mdadm",
-    "dosfstools", "e2fsprogs", "util-linux", "procps", "strace",
+    "e2fsprogs", "fdisk", "util-linux", "procps",
 )
 QEMU = "qemu-system-x86_64"
 STATE_MIB = 2048

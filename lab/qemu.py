@@ -90,6 +90,8 @@ def _boot(around: Surroundings) -> Iterator[str]:
         "intel_iommu": "on",
         "net.ifnames": "0",
         "panic": "-1",
+        "mitigations": "off",  # they cost much under emulation
+        "audit": "0",
         "lab.scripts": str(around.scripts),
         "lab.run": str(around.run),
         "lab.share": str(around.share),

@@ -19,11 +19,11 @@ class Place(enum.Enum):
 class Use(enum.Enum):
     """What L1 itself does with an SSD before nova-compute starts."""
 
-    NOTHING = "free"
-    MOUNTED = "a mounted file system"
-    SWAP = "swap on a partition"
-    LVM = "an LVM physical volume with one logical volume"
-    MD = "a member of an MD array"
+    NOTHING = ""
+    MOUNTED = "mounted"  # a file system on a partition
+    SWAP = "swap"  # on a partition
+    LVM = "lvm"  # the whole disk is a physical volume, with one logical volume
+    MD = "md"  # the whole disk is a member of an array
 
 
 @dataclasses.dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Channel:
 
     def terminal(self) -> int:
         """A shell in L1 on this terminal; its exit status."""
-        argv = [*self._ssh(master=False), "-t", "root@127.0.0.1", "cd /; exec bash -l"]
+        argv = [*self._ssh(master=False), "-t", "root@127.0.0.1", "cd /; exec bash --norc"]
         return subprocess.run(argv, env={**self.environ, "TERM": "xterm"}).returncode
 
     def close(self) -> None:
