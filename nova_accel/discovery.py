@@ -69,6 +69,10 @@ class Memory:
         seen = self.sightings.get(address)
         return seen.serial if seen is not None and seen.incarnation == incarnation else None
 
+    def entry(self, device: Device | None) -> Entry | None:
+        """What the ledger knows about the first handle of a device."""
+        return next((self.entries.get(handle.id) for handle in device.handles), None) if device else None
+
 
 def look(host: Host, drivers: Sequence[Driver], memory: Memory) -> Snapshot:
     """Look at the host.
@@ -97,8 +101,8 @@ def look(host: Host, drivers: Sequence[Driver], memory: Memory) -> Snapshot:
         )
         found.append((function, evidence))
     same = _same_serials([function for function, _ in found])
-    candidates = tuple(_candidate(host, drivers, memory, function, evidence, same) for function, evidence in found)
-    return Snapshot(candidates, parsed.warnings + host_use.warnings)
+    candidates = [_candidate(drivers, memory, function, evidence, same) for function, evidence in found]
+    return Snapshot(_asked(host, memory, candidates), parsed.warnings + host_use.warnings)
 
 
 def _same_serials(functions: Sequence[SeenFunction]) -> dict[str, list[str]]:
@@ -110,7 +114,6 @@ def _same_serials(functions: Sequence[SeenFunction]) -> dict[str, list[str]]:
 
 
 def _candidate(
-    host: Host,
     drivers: Sequence[Driver],
     memory: Memory,
     function: SeenFunction,
@@ -120,23 +123,33 @@ def _candidate(
     address = str(function.record.address)
     driver = next((driver for driver in drivers if driver.wants(function)), None)
     device = driver.device(function) if driver is not None else None
-    entry = next((memory.entries.get(handle.id) for handle in device.handles), None) if device else None
+    entry = memory.entry(device)
     evidence = replace(
         evidence,
         driver=driver.name if driver is not None else None,
         same_serial=tuple(a for a in same_serials.get(function.serial or "", ()) if a != address),
         ours_on_vfio=entry is not None and entry.state in _OURS_ON_VFIO,
     )
-    verdict = judge(evidence)
-    if verdict.eligible and (entry is None or entry.state is State.AVAILABLE):
-        # Only what is about to be offered is opened, so that nothing else of the host is ever disturbed.
-        evidence = replace(evidence, held_by=_who_holds(host, address))
-        verdict = judge(evidence)
-    return Candidate(function, device, evidence, verdict)
+    return Candidate(function, device, evidence, judge(evidence))
 
 
-def _who_holds(host: Host, address: str) -> str:
+def _asked(host: Host, memory: Memory, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Ask root's side about what is about to be offered, and about nothing else: no other disk of the host is opened."""
+    asked = [str(one.function.record.address) for one in candidates if _about_to_be_offered(memory, one)]
     try:
-        return host.who_holds(address)
+        users = host.who_uses(asked)
     except PrivilegedCallError as error:  # what cannot be checked is not offered
-        return f"whether the host uses it could not be checked: {error}"
+        users = dict.fromkeys(asked, f"whether the host uses it could not be checked: {error}")
+    return tuple(_with_user(one, users.get(str(one.function.record.address), "")) for one in candidates)
+
+
+def _about_to_be_offered(memory: Memory, candidate: Candidate) -> bool:
+    entry = memory.entry(candidate.device)
+    return candidate.verdict.eligible and (entry is None or entry.state is State.AVAILABLE)
+
+
+def _with_user(candidate: Candidate, user: str) -> Candidate:
+    if not user:
+        return candidate
+    evidence = replace(candidate.evidence, held_by=user)
+    return replace(candidate, evidence=evidence, verdict=judge(evidence))

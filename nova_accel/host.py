@@ -1,7 +1,7 @@
 """The border to the machine: everything that needs root, and where the rest is read. Tests replace this one object."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, TypeVar
 
 from oslo_privsep.comm import PrivsepTimeout
@@ -9,7 +9,7 @@ from oslo_privsep.daemon import FailedToDropPrivileges, ProtocolError
 
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.facts.roots import Roots
-from nova_accel.privsep import binding, erasing, reading
+from nova_accel.privsep import binding, erasing, reading, using
 from nova_accel.privsep.errors import Failed, Refused
 
 P = ParamSpec("P")
@@ -24,8 +24,8 @@ class Host(Protocol):
     def lspci(self) -> str:
         """Every PCI function, as ``lspci -Dnmm`` prints it."""
 
-    def who_holds(self, address: str) -> str:
-        """What an exclusive open of an SSD's namespaces finds; empty when nobody holds it."""
+    def who_uses(self, addresses: Sequence[str]) -> dict[str, str]:
+        """A sentence for each of these SSDs that the host uses: held against an exclusive open, or open for writing."""
 
     def hand_over(self, address: str, serial: str) -> None:
         """Bind the SSD to vfio-pci after a last check on root's side; repeated without harm."""
@@ -74,7 +74,6 @@ class LocalHost:
     def __init__(self) -> None:
         self.roots = Roots()
         self.lspci = _called(reading.lspci)
-        self.who_holds = _called(reading.who_holds)
         self.hand_over = _called(binding.hand_over)
         self.bring_back = _called(binding.bring_back)
         self.settle = _called(binding.settle)
@@ -82,3 +81,10 @@ class LocalHost:
         self.sizes = _called(erasing.sizes)
         self.erase = _called(erasing.erase)
         self.first_nonzero = _called(erasing.first_nonzero)
+
+    def who_uses(self, addresses: Sequence[str]) -> dict[str, str]:
+        """Ask both contexts; what holds a disk says more than what writes to it."""
+        if not addresses:
+            return {}
+        users: dict[str, str] = _called(using.who_writes)(list(addresses))
+        return users | _called(reading.who_holds)(list(addresses))

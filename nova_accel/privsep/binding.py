@@ -31,6 +31,7 @@ def hand_over(address: str, serial: str) -> None:
     names = controller.namespaces(folder)
     if not names:
         raise Refused(f"{folder.name} has no namespace")
+    controller.refuse_if_written(names)
     with controller.exclusive(names):
         _write(folder / "driver_override", "vfio-pci")
         _unbind(folder)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nova_accel.model import PciAddress
+from nova_accel.privsep import openers
 from nova_accel.privsep.errors import Refused
 
 NVME_CLASS = "0x010802"
@@ -106,3 +107,12 @@ def in_use(name: str, error: OSError) -> str:
     if error.errno == errno.EBUSY:
         return f"/dev/{name} is in use by this host"
     return f"/dev/{name} cannot be opened: {error.strerror}"
+
+
+def refuse_if_written(names: tuple[str, ...]) -> None:
+    """Refuse while a process has one of the block devices open for writing.
+
+    :raises Refused: with the process's name
+    """
+    for writer in openers.find_writers(openers.device_numbers(names)).values():
+        raise Refused(f"{writer} has {' or '.join(names)} open for writing")

@@ -47,6 +47,7 @@ def erase(address: str, serial: str, method: str) -> None:
     names = controller.namespaces(controller.identified(address, serial))
     if not names:
         raise Refused(f"{address} has no namespace")
+    controller.refuse_if_written(names)
     with controller.exclusive(names) as opened:
         for name in names:
             tool.run(_eraser(name, method), _ERASE_TIMEOUT_S)

@@ -1,7 +1,5 @@
 """What is read as root and changes nothing."""
 
-import os
-
 from nova_accel.privsep import controller, reading_pctxt, tool
 from nova_accel.privsep.errors import Refused
 
@@ -19,15 +17,16 @@ def lspci() -> str:
 
 
 @reading_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)
-def who_holds(address: str) -> str:
-    """Try to open each namespace of an NVMe controller exclusively, for an instant.
+def who_holds(addresses: list[str]) -> dict[str, str]:
+    """Try to open the disks of NVMe controllers exclusively, each for an instant.
 
-    :returns: a sentence about the first one that is in use; empty when none is
-    :raises nova_accel.privsep.errors.Refused: when no NVMe controller run by the kernel is there
+    :returns: a sentence by address, for those in use and those that could not be looked at
     """
-    names = controller.namespaces(controller.device(address))
-    try:
-        with controller.exclusive(names, os.O_RDONLY):
-            return ""
-    except Refused as refusal:
-        return str(refusal)
+    found = {}
+    for address in addresses:
+        try:
+            with controller.exclusive(controller.namespaces(controller.device(address))):
+                pass
+        except Refused as refusal:
+            found[address] = str(refusal)
+    return found

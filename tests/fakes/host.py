@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,10 +100,11 @@ class FakeHost:
         ]
         return '0000:00:00.0 "0600" "8086" "29c0" -p00 "1af4" "1100"\n' + "".join(lines) + self.extra_lspci
 
-    def who_holds(self, address: str) -> str:
-        self.calls.append(("who_holds", address))
-        ssd = self._on_nvme("who_holds", address)
-        return f"/dev/{ssd.names[0]} is in use by this host" if self._busy(ssd) else ""
+    def who_uses(self, addresses: Sequence[str]) -> dict[str, str]:
+        if addresses:
+            self.calls.append(("who_uses", *addresses))
+        ssds = [self._on_nvme("who_uses", address) for address in addresses]
+        return {ssd.address: f"/dev/{ssd.names[0]} is in use by this host" for ssd in ssds if self._busy(ssd)}
 
     def hand_over(self, address: str, serial: str) -> None:
         self.calls.append(("hand_over", address, serial))

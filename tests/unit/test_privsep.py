@@ -1,14 +1,19 @@
 """Root's side, as far as it can be shown without root: the time limit, the fixed command lines, the checked arguments."""
 
+import os
+import re
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from oslo_privsep import capabilities
 
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.host import _called
-from nova_accel.privsep import acting_pctxt, binding, controller, erasing, reading, reading_pctxt, tool
+from nova_accel.privsep import acting_pctxt, binding, controller, erasing, openers, reading, reading_pctxt, tool, using
 from nova_accel.privsep.errors import Failed, Refused
 
 
@@ -88,11 +93,12 @@ def test_each_function_belongs_to_the_context_with_the_least_it_needs():
         erasing.sizes,
         erasing.erase,
         erasing.first_nonzero,
+        using.who_writes,
     ]
     assert all(reading_pctxt.is_entrypoint(function) for function in reads)
     assert all(acting_pctxt.is_entrypoint(function) for function in acts)
     assert reading_pctxt.conf.capabilities == []
-    assert len(acting_pctxt.conf.capabilities) == 1
+    assert set(acting_pctxt.conf.capabilities) == {capabilities.CAP_SYS_ADMIN, capabilities.CAP_SYS_PTRACE}
 
 
 @pytest.mark.parametrize("error", [Refused("no"), Failed("no"), OSError("no")])
@@ -102,3 +108,34 @@ def test_whatever_goes_wrong_there_is_one_error_here(error):
 
     with pytest.raises(PrivilegedCallError, match=r"^call: .*no"):
         _called(call)()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a loop device needs root")
+def test_a_process_that_writes_to_a_disk_is_found_and_one_that_reads_is_not(tmp_path):
+    disk = _loop_device(tmp_path)
+    number = Path(disk).stat().st_rdev
+    try:
+        assert _opened_elsewhere(disk, os.O_RDONLY, number) == {}
+        found = _opened_elsewhere(disk, os.O_RDWR, number)
+        assert list(found) == [number]
+        assert re.fullmatch(r"python\S* \(process \d+\)", found[number])
+    finally:
+        subprocess.run(["losetup", "-d", disk], check=True)
+
+
+def _loop_device(folder):
+    image = folder / "image"
+    image.write_bytes(bytes(1024 * 1024))
+    made = subprocess.run(["losetup", "--find", "--show", str(image)], capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.skip(f"no loop device can be made here: {made.stderr.strip()}")
+    return made.stdout.strip()
+
+
+def _opened_elsewhere(disk, flags, number):
+    code = f"import os, sys; os.open({disk!r}, {flags}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(python(code), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"open\n"
+        found = openers.find_writers({number})
+        process.stdin.close()
+    return found
