@@ -35,6 +35,10 @@ def test_every_module_of_the_library_is_there(checkout: Path, names: list[str]) 
     assert modules == {name for name in names if name.startswith("nova_accel/") and name.endswith(".py")}
 
 
+def test_its_types_are_there_for_who_builds_on_it(names: list[str]) -> None:
+    assert "nova_accel/py.typed" in names
+
+
 def test_what_root_puts_in_place_is_there(checkout: Path, names: list[str]) -> None:
     snippets = {path.name for path in checkout.glob("etc/nova_accel/*")}
     assert snippets
