@@ -87,4 +87,5 @@ class LocalHost:
         if not addresses:
             return {}
         users: dict[str, str] = _called(using.who_writes)(list(addresses))
-        return users | _called(reading.who_holds)(list(addresses))
+        holders: dict[str, str] = _called(reading.who_holds)(list(addresses))
+        return users | holders
