@@ -67,7 +67,7 @@ def arguments(scenario: Scenario, around: Surroundings) -> list[str]:
 
 def _machine(scenario: Scenario, around: Surroundings) -> Iterator[str]:
     yield from ("-machine", "q35,nvdimm=on" if scenario.nvdimms else "q35")
-    yield from ("-accel", "kvm") if around.kvm else ("-accel", "tcg,thread=multi,tb-size=512")
+    yield from ("-accel", "kvm") if around.kvm else ("-accel", "tcg,thread=single,tb-size=512")
     yield from ("-cpu", "host" if around.kvm else "max", "-smp", str(scenario.cpus))
     room = sum(dimm.region_mib + Nvdimm.LABEL_MIB for dimm in scenario.nvdimms)
     hotplug = f",slots={len(scenario.nvdimms)},maxmem={scenario.memory_mib + room + 4096}M" if room else ""
@@ -81,7 +81,8 @@ def _nodes(scenario: Scenario) -> Iterator[str]:
     half = scenario.memory_mib // scenario.nodes
     for node in range(scenario.nodes):
         yield from ("-object", f"memory-backend-ram,id=ram{node},size={half}M")
-        yield from ("-numa", f"node,nodeid={node},memdev=ram{node},cpus={node}")
+        cpus = [f",cpus={cpu}" for cpu in range(scenario.cpus) if cpu % scenario.nodes == node]
+        yield from ("-numa", f"node,nodeid={node},memdev=ram{node}{''.join(cpus)}")
 
 
 def _boot(around: Surroundings) -> Iterator[str]:

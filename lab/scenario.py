@@ -69,13 +69,17 @@ class Nvdimm:
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """One emulated compute host."""
+    """One emulated compute host.
+
+    One virtual CPU unless there is a reason for more: without KVM, two of them that run at the same time can hang L1 when its
+    kernel patches its own code, which it does whenever the first guest starts and the last one ends. See README.md.
+    """
 
     name: str
     ssds: tuple[Ssd, ...] = ()
     nvdimms: tuple[Nvdimm, ...] = ()
     memory_mib: int = 4096
-    cpus: int = 2
+    cpus: int = 1
 
     def ssd(self, name: str) -> Ssd:
         """The SSD called ``name`` in the scenario."""
