@@ -110,9 +110,13 @@ class Lab:
             self._ending.callback(self._stop_machine)
             self.machine.start()
 
-    def _compute_is_ready(self) -> bool:
+    def check(self) -> None:
+        """Raise ProcessEnded when L1 or a service on the host is not there any more."""
         self.machine.check()
         self.plane.check()
+
+    def _compute_is_ready(self) -> bool:
+        self.check()
         if not self.compute.running():
             raise processes.ProcessEnded("nova-compute", -1, self.compute.log)
         return self.cloud.compute_is_up() and self.cloud.hypervisor() is not None

@@ -1,0 +1,61 @@
+"""Reads nova_accel's ledger in L1, as an operator would: the SQLite file, read-only."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+
+from lab.machine import Machine
+
+PATH = "/var/lib/nova/nova_accel/ledger.sqlite"
+
+READ = """\
+import json, sqlite3, sys
+database = sqlite3.connect("file:%s?mode=ro", uri=True, timeout=60)
+database.row_factory = sqlite3.Row
+tables = {name: [dict(row) for row in database.execute("SELECT * FROM " + name)] for name in ("handle", "sighting")}
+json.dump(tables, sys.stdout)
+""" % PATH  # noqa: UP031 - the text itself has braces
+
+
+@dataclasses.dataclass(frozen=True)
+class Handle:
+    """One handle's entry."""
+
+    identity: str
+    state: str
+    server: str | None
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Sighting:
+    """What was last seen at an address, and the verdict on it."""
+
+    address: str
+    serial: str | None
+    reason: str
+    sentence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Ledger:
+    """Everything in it."""
+
+    handles: dict[str, Handle]
+    sightings: dict[str, Sighting]
+
+    def verdict(self, serial: str) -> Sighting | None:
+        """The verdict on the SSD with a serial."""
+        return next((one for one in self.sightings.values() if one.serial == serial), None)
+
+
+def read(machine: Machine) -> Ledger:
+    """The ledger as it is now."""
+    tables = json.loads(machine.channel.run([f"{sys.base_prefix}/bin/python3", "-c", READ]))
+    return Ledger(
+        handles={row["identity"]: Handle(row["identity"], row["state"], row["server"], row["reason"]) for row in tables["handle"]},
+        sightings={row["address"]: Sighting(row["address"], row["serial"], row["reason"], row["sentence"])
+                   for row in tables["sighting"]},
+    )

@@ -1,0 +1,51 @@
+"""Servers as tests use them: asked for, waited for, read, deleted."""
+
+from __future__ import annotations
+
+from lab import guest
+from lab.lab import Lab
+from lab.steps import wait_for
+
+
+class ServerFailed(Exception):
+    """A server is not what it was to become."""
+
+
+def wait_for_status(lab: Lab, uuid: str, wanted: str) -> None:
+    """Wait until a server has a status; any end it did not want raises ServerFailed."""
+
+    def reached() -> bool:
+        lab.check()
+        status = lab.cloud.status(uuid)
+        if status == "ERROR" and wanted != "ERROR":
+            raise ServerFailed(f"server {uuid} is in ERROR instead of {wanted}: {lab.cloud.fault(uuid)}")
+        if status == "GONE" and wanted != "GONE":
+            raise ServerFailed(f"server {uuid} is gone instead of {wanted}")
+        return status == wanted
+
+    wait_for(reached, 1)
+
+
+def wait_for_console(lab: Lab, uuid: str) -> str:
+    """Wait until the guest has done all it had to do; what it wrote."""
+
+    def ready() -> str | None:
+        lab.check()
+        text = lab.cloud.console(uuid)
+        return text if guest.is_ready(text) else None
+
+    return wait_for(ready, 3)
+
+
+def delete(lab: Lab, *uuids: str) -> None:
+    """Delete servers and wait until they are gone."""
+    for uuid in uuids:
+        lab.cloud.delete(uuid)
+    for uuid in uuids:
+        wait_for_status(lab, uuid, "GONE")
+
+
+def qemu_pids(lab: Lab) -> frozenset[int]:
+    """Process ids of the guests that run in L1."""
+    text = lab.machine.channel.run("cat /run/libvirt/qemu/*.pid 2> /dev/null; true")
+    return frozenset(int(word) for word in text.split())
