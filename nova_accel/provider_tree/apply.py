@@ -7,6 +7,7 @@ from nova.compute.provider_tree import ProviderTree
 from nova.objects.resource import Resource
 
 from nova_accel.model import HandleId
+from nova_accel.provider_tree import names
 from nova_accel.provider_tree.plan import ProviderPlan
 
 # Where os-traits has it, it says that Nova itself looks after the provider.
@@ -28,6 +29,20 @@ def apply(tree: ProviderTree, node: str, plans: Iterable[ProviderPlan]) -> None:
         if plan.traits is not None:
             tree.update_traits(plan.name, _foreign(provider.traits) | plan.traits | {_OWNER})
         tree.update_resources(plan.name, {plan.resource_class: _resources(provider.uuid, plan)})
+
+
+def hold(tree: ProviderTree, claimed: Iterable[Resource]) -> None:
+    """Offer nothing of ours for now, and keep what is given out: for when there is no plan.
+
+    Without it Nova would take our classes for ones without resource objects, and start servers without their devices.
+    """
+    given_out = list(claimed)
+    for uuid in tree.get_provider_uuids():
+        provider = tree.data(uuid)
+        if uuid == names.provider_uuid(provider.name):
+            kept = {one for one in given_out if one.provider_uuid == uuid}
+            resources = {name: {one for one in kept if one.resource_class == name} for name in provider.inventory}
+            tree.update_resources(uuid, resources)
 
 
 def _inventory(plan: ProviderPlan) -> dict[str, int | float]:

@@ -1,7 +1,9 @@
 """LibvirtDriver with local devices: ``compute_driver = accel.AccelLibvirtDriver``."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import nova.conf
@@ -12,10 +14,11 @@ from oslo_log import log as logging
 
 from nova_accel import conf
 from nova_accel.drivers import loading
-from nova_accel.exception import AccelError, ConfigurationError
+from nova_accel.exception import AccelError, ConfigurationError, HandleUnavailable
 from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
+from nova_accel.request import flavor
 from nova_accel.virt import nova_private
 from nova_accel.virt.guest_config import GuestHostdev
 from nova_accel.virt.service import AccelService, NovaSide
@@ -32,6 +35,15 @@ def local_host(hostname: str) -> Host:
 def in_background(work: Callable[[], None]) -> None:
     """Run long work in a thread of our own: Nova's pools are for short work."""
     threading.Thread(target=work, name="nova_accel", daemon=True).start()
+
+
+@contextlib.contextmanager
+def _refusals_as_novas() -> Iterator[None]:
+    """Let what we refuse reach Nova as what makes it try another host."""
+    try:
+        yield
+    except AccelError as error:
+        raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
 
 
 class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
@@ -72,25 +84,28 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         if not self._accel:
             return
         resources = nova_private.claimed_resources(self.virtapi)
-        claimed = None if resources is None else apply.claimed_handles(resources)
         try:
+            claimed = None if resources is None else apply.claimed_handles(resources)
             apply.apply(provider_tree, nodename, self._accel.providers(nodename, claimed))
-        except AccelError as error:
-            LOG.error("The providers of this host's devices stay as they are: %s", error)
-        except Exception:  # whatever it is, it must not fail every claim and release on the host
-            LOG.exception("The providers of this host's devices stay as they are")
+        except AccelError as error:  # whatever it is, it must not fail every claim and release on the host
+            LOG.error("No device of this host is offered for now: %s", error)
+            apply.hold(provider_tree, resources or ())
+        except Exception:
+            LOG.exception("No device of this host is offered for now")
+            apply.hold(provider_tree, resources or ())
 
     def destroy(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         """Destroy the guest; if Nova is deleting the server, release and clean its devices."""
         super().destroy(context, instance, *args, **kwargs)
         if self._accel and (instance.task_state == task_states.DELETING or instance.deleted):
-            self._accel.releaser.release(instance.uuid, "Nova deleted it")
+            self._accel.release(instance.uuid, "Nova deleted it")
 
     def _get_guest_config(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
         guest = super()._get_guest_config(instance, *args, **kwargs)
         if self._accel:
-            for hostdev in self._guarded(self._accel.guests.hostdevs, self._handles(instance), instance.uuid):
-                guest.add_device(GuestHostdev(hostdev))
+            with _refusals_as_novas():
+                for hostdev in self._accel.guests.hostdevs(self._handles(self._accel, instance), instance.uuid):
+                    guest.add_device(GuestHostdev(hostdev))
         return guest
 
     def _create_guest(self, context: Any, xml: str, instance: Any, *args: Any, **kwargs: Any) -> Any:
@@ -110,24 +125,28 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def _prepare_guest(self, instance: Any, xml: str) -> None:
         if self._accel:
-            self._guarded(self._accel.guests.prepare, self._handles(instance), instance.uuid, xml)
+            with _refusals_as_novas():
+                self._accel.guests.prepare(self._handles(self._accel, instance), instance.uuid, xml)
 
-    def _handles(self, instance: Any) -> list[HandleId]:
-        assert self._accel
-        ours = self._accel.resource_classes()
-        return [
-            HandleId(resource.resource_class, resource.identifier)
-            for resource in self._get_resources(instance)
-            if resource.resource_class in ours
-        ]
+    def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
+        """The handles of ours that Nova claimed for a server; as many as its flavor asks for.
 
-    @staticmethod
-    def _guarded(step: Any, *args: Any) -> Any:
-        """Let our refusals reach Nova as one that makes it try another host."""
-        try:
-            return step(*args)
-        except AccelError as error:
-            raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
+        :raises HandleUnavailable: when it claimed fewer or more, so that no server starts without its device
+        """
+        resources = self._get_resources(instance)
+        asked = flavor.asked(instance.flavor.extra_specs)
+        if not resources and not asked:
+            return []
+        ours = accel.resource_classes()
+        handles = [HandleId(one.resource_class, one.identifier) for one in resources if one.resource_class in ours]
+        if Counter(handle.resource_class for handle in handles) != Counter(
+            {name: asked[name] for name in ours & asked.keys()}
+        ):
+            claimed = ", ".join(map(str, handles)) or "none"
+            raise HandleUnavailable(
+                ", ".join(sorted(ours & asked.keys())), instance.uuid, f"Nova claimed {claimed} for its flavor"
+            )
+        return handles
 
     def _nova_side(self) -> NovaSide:
         return NovaSide(

@@ -24,11 +24,16 @@ class Releaser:
         self._ledger = ledger
         self._cleaner = cleaner
 
-    def release(self, server: str, evidence: str) -> None:
-        """Note that a server is done with all it has on this host, and clean it."""
-        for handle in self._ledger.release(server, evidence):
+    def release(self, server: str, evidence: str) -> bool:
+        """Note that a server is done with all it has on this host, and clean it.
+
+        :returns: whether it had anything
+        """
+        handles = self._ledger.release(server, evidence)
+        for handle in handles:
             LOG.info("%s is released by server %s: %s", handle, server, evidence)
             self._settle(self._ledger.entries()[handle])
+        return bool(handles)
 
     def release_deleted(self, guests: Collection[str], is_deleted: Callable[[str], bool]) -> bool:
         """Release what servers have that are deleted, which nobody told us: deleted elsewhere, or while nova-compute was away.

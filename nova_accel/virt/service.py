@@ -69,6 +69,10 @@ class AccelService:
         """The resource classes whose handles are ours."""
         return {handle.resource_class for handle in self.ledger.entries()}
 
+    def release(self, server: str, evidence: str) -> None:
+        """Release and clean what a server has. If that fails the server's deletion goes on: the next rounds try again."""
+        self._guarded(lambda: self.releaser.release(server, evidence), f"releasing the devices of server {server}")
+
     def work(self) -> None:
         """One round: look, release what deleted servers left, clean, and tell Nova if anything changed."""
         changed = self._refresh()

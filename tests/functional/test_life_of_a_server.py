@@ -1,5 +1,7 @@
 """What a server's life does to its SSD: kept while it lives, erased on evidence only."""
 
+from pathlib import Path
+
 import pytest
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -113,6 +115,21 @@ class LifeOfAServerTest(base.AccelTestCase):
         self._wait_until_deleted(server)
         self.computes["compute1"].driver._accel.work()
         assert self.state(entry.handle.identity) == "available"
+
+    def test_with_a_broken_ledger_other_servers_live_and_die_and_nothing_of_ours_is_given_away(self) -> None:
+        with_ssd, serial, address = self.server_with_data()
+        ledger = Path(self.ledger().path)
+        kept = ledger.read_bytes()
+        ledger.write_bytes(b"no database" * 1000)
+        self._delete_server(self.boot(self._create_flavor(memory_mb=64, vcpu=1, disk=0, ephemeral=0)))
+        refused = self.boot(self.flavor, "ERROR")
+        self._delete_server(with_ssd)
+        assert self.machine.ssds[address].content == SECRET
+        ledger.write_bytes(kept)
+        self._delete_server(refused)
+        self.computes["compute1"].driver._accel.work()
+        assert self.state(serial) == "available"
+        assert self.machine.ssds[address].content == {}
 
     def test_what_the_ledger_calls_dirty_is_not_offered_whatever_placement_says(self) -> None:
         for serial in ("SN01", "SN02"):
