@@ -22,7 +22,8 @@ TESTS = folders.CHECKOUT / "tests/lab"
 
 def main() -> int:
     """Parse the arguments and do it; the exit status."""
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where a shell had SIGINT ignored
+        signal.signal(number, _end)
     arguments = _parser().parse_args()
     os.umask(0o022)
     try:

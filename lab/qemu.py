@@ -93,6 +93,7 @@ def _boot(around: Surroundings) -> Iterator[str]:
         "panic": "-1",
         "mitigations": "off",  # they cost much under emulation
         "audit": "0",
+        "no_timer_check": "1",  # the check fails now and then when the machine is busy
         "lab.scripts": str(around.scripts),
         "lab.run": str(around.run),
         "lab.share": str(around.share),
@@ -126,13 +127,18 @@ def _behind_port(ssd: Ssd, number: int, around: Surroundings, slots: Slots, pare
     yield from ("-device", f"pcie-root-port,id={port},chassis={number},slot={number},{parent or slots.take()}")
     yield from _drive(ssd, around)
     if ssd.virtual_functions:
-        yield from ("-device", f"nvme-subsys,id=subsystem-{ssd.name},nqn=subsystem-{ssd.name}")
-        queues = 2 * (ssd.virtual_functions + 1)
-        yield from ("-device", f"{nvme(ssd, port)},subsys=subsystem-{ssd.name},sriov_max_vfs={ssd.virtual_functions},"
-                               f"sriov_vq_flexible={queues},sriov_vi_flexible={queues // 2},"
-                               f"max_ioqpairs={queues + 2},msix_qsize={queues + 2}")
+        yield from _with_virtual_functions(ssd, port)
     else:
         yield from ("-device", nvme(ssd, port))
+
+
+def _with_virtual_functions(ssd: Ssd, port: str) -> Iterator[str]:
+    queues = 2 * (ssd.virtual_functions + 1)
+    yield from ("-device", f"nvme-subsys,id=subsystem-{ssd.name},nqn=subsystem-{ssd.name}")
+    yield from ("-device", f"nvme,id={ssd.name},serial={ssd.serial},bus={port},subsys=subsystem-{ssd.name},"
+                           f"sriov_max_vfs={ssd.virtual_functions},sriov_vq_flexible={queues},"
+                           f"sriov_vi_flexible={queues // 2},max_ioqpairs={queues + 2},msix_qsize={queues + 2}")
+    yield from ("-device", f"nvme-ns,drive=drive-{ssd.name},bus={ssd.name},nsid=1")
 
 
 def nvme(ssd: Ssd, bus: str) -> str:
@@ -141,7 +147,7 @@ def nvme(ssd: Ssd, bus: str) -> str:
 
 
 def _drive(ssd: Ssd, around: Surroundings) -> Iterator[str]:
-    yield from ("-drive", f"file={image(around.images, ssd)},if=none,id=drive-{ssd.name},format=raw,discard=unmap")
+    yield from ("-drive", f"file={image(around.images, ssd)},if=none,id=drive-{ssd.name},format=raw")
 
 
 def _shared(scenario: Scenario, around: Surroundings, slots: Slots) -> Iterator[str]:

@@ -90,7 +90,7 @@ def _pci() -> Iterator[Recording]:
 
 
 def _block() -> Iterator[Recording]:
-    for name in ("self/mountinfo", "self/mounts", "swaps", "mdstat", "partitions", "cmdline", "filesystems"):
+    for name in ("self/mountinfo", "self/mounts", "swaps", "mdstat", "partitions", "filesystems"):
         yield Recording(f"proc-{name.replace('/', '-')}.txt", f"cat /proc/{name}")
     yield Recording("lsblk.json", "lsblk --json --bytes --output NAME,KNAME,PKNAME,TYPE,MAJ:MIN,SIZE,FSTYPE,MOUNTPOINTS,SERIAL,WWN")
     yield Recording("blkid.txt", "blkid -o export")
@@ -176,6 +176,7 @@ class Recorder:
         self._channel = machine.channel
         self._scenario = machine.scenario
         self._folder = folder
+        self._run = machine.run_folder.path
         self._versions: dict[str, str] = {}
 
     def run(self) -> int:
@@ -189,13 +190,17 @@ class Recorder:
 
     def _record(self, recording: Recording) -> tuple[str, str, str, str]:
         result = self._channel.try_run(recording.command, LIMIT_S)
-        (self._folder / recording.file).write_text(result.out)
+        (self._folder / recording.file).write_text(self._neutral(result.out))
         error = self._folder / f"{recording.file}.err"
         error.unlink(missing_ok=True)
         if result.err:
-            error.write_text(result.err)
+            error.write_text(self._neutral(result.err))
         say(f"  {result.status:3}  {recording.title}")
         return recording.file, recording.title, str(result.status), self._version(recording)
+
+    def _neutral(self, text: str) -> str:
+        """Without the name of the folder that this machine happens to keep its runs in."""
+        return text.replace(str(self._run), "/srv/lab")
 
     def _version(self, recording: Recording) -> str:
         asked = VERSIONS.get(recording.title.split()[0], KERNEL_VERSION)
