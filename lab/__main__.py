@@ -35,7 +35,9 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description="An emulated compute host for nova_accel.")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32), help="decides serials, sizes and nonces")
+    parser.add_argument(
+        "--seed", type=int, default=secrets.randbelow(1 << 32), help="decides serials, sizes and nonces"
+    )
     parser.add_argument("--drivers", default=ALL_DRIVERS, help="[nova_accel] enabled_drivers; '' for none")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, act, text in (
@@ -65,13 +67,25 @@ def _full(arguments: argparse.Namespace) -> int:
 
 
 def _tests(arguments: argparse.Namespace, wanted: str) -> int:
-    import pytest  # noqa: PLC0415 - the other commands do not need it
+    import pytest
 
     os.chdir(folders.CHECKOUT)
-    return int(pytest.main([
-        str(TESTS), "-m", wanted, "--exitfirst", "--capture=no", "-p", "no:cacheprovider", "--tb=short",
-        f"--lab-seed={arguments.seed}", f"--lab-drivers={arguments.drivers}",
-    ]))
+    return int(
+        pytest.main(
+            [
+                str(TESTS),
+                "-m",
+                wanted,
+                "--exitfirst",
+                "--capture=no",
+                "-p",
+                "no:cacheprovider",
+                "--tb=short",
+                f"--lab-seed={arguments.seed}",
+                f"--lab-drivers={arguments.drivers}",
+            ]
+        )
+    )
 
 
 def _try(arguments: argparse.Namespace) -> int:

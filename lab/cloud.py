@@ -36,13 +36,19 @@ class Service:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """The answer to a request, None when it has no body. Raises Refused."""
-        request = urllib.request.Request(  # noqa: S310 - always http to the loopback
-            self.base + path, method=method, data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Accept": "application/json", "X-Auth-Token": TOKEN,
-                     "OpenStack-API-Version": self.version},
+        request = urllib.request.Request(
+            self.base + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "X-Auth-Token": TOKEN,
+                "OpenStack-API-Version": self.version,
+            },
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise Refused(method, request.full_url, error.code, error.read().decode(errors="replace")) from error
@@ -70,10 +76,10 @@ class Cloud:
         self.nova = Service(f"http://{HOST}:{ports.compute}/v2.1", "compute latest")
         self.placement = Service(f"http://{HOST}:{ports.placement}", "placement latest")
 
-    def compute_is_up(self) -> bool:
-        """Whether nova-compute has registered and reports."""
+    def last_report(self) -> str | None:
+        """When nova-compute has last reported that it runs; None before it ever did."""
         found = self.nova.get("/os-services?binary=nova-compute")["services"]
-        return any(service["state"] == "up" for service in found)
+        return next((str(one["updated_at"]) for one in found if one["state"] == "up" and one["updated_at"]), None)
 
     def hypervisor(self) -> str | None:
         """Name of the compute node, once it is there and mapped to its cell."""
@@ -137,7 +143,9 @@ class Cloud:
     def _provider(self, listed: Mapping[str, Any]) -> Provider:
         at = f"/resource_providers/{listed['uuid']}"
         return Provider(
-            uuid=listed["uuid"], name=listed["name"], parent=listed["parent_provider_uuid"],
+            uuid=listed["uuid"],
+            name=listed["name"],
+            parent=listed["parent_provider_uuid"],
             generation=listed["generation"],
             inventories=self.placement.get(f"{at}/inventories")["inventories"],
             usages=self.placement.get(f"{at}/usages")["usages"],

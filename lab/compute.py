@@ -31,8 +31,11 @@ class Compute:
         for ssd in self._machine.scenario.ssds:
             if ssd.use is not Use.NOTHING:
                 self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-use"), ssd.serial, ssd.use.value])
-        wishes = [f"{dimm.region_mib << 20}:{space.size_mib << 20}:{space.name}"
-                  for dimm in self._machine.scenario.nvdimms for space in dimm.namespaces]
+        wishes = [
+            f"{dimm.region_mib << 20}:{space.size_mib << 20}:{space.name}"
+            for dimm in self._machine.scenario.nvdimms
+            for space in dimm.namespaces
+        ]
         if self._machine.scenario.nvdimms:
             self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-namespaces"), *wishes])
 
@@ -44,10 +47,25 @@ class Compute:
 
     def start(self) -> None:
         """Start nova-compute as the user nova; it lives on without the channel."""
-        program = [f"{sys.prefix}/bin/python", str(initramfs.SCRIPTS / "nova_compute.py"), "--config-file", f"{SITE}/nova.conf"]
+        program = [
+            f"{sys.prefix}/bin/python",
+            str(initramfs.SCRIPTS / "nova_compute.py"),
+            "--config-file",
+            f"{SITE}/nova.conf",
+        ]
         path = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-        user = ["setpriv", "--reuid=nova", "--regid=nova", "--init-groups", "env", "-i", f"PATH={path}", "HOME=/var/lib/nova",
-                "LANG=C.UTF-8", "PYTHONPATH="]
+        user = [
+            "setpriv",
+            "--reuid=nova",
+            "--regid=nova",
+            "--init-groups",
+            "env",
+            "-i",
+            f"PATH={path}",
+            "HOME=/var/lib/nova",
+            "LANG=C.UTF-8",
+            "PYTHONPATH=",
+        ]
         command = f"cd /; setsid {shlex.join([*user, *program])} < /dev/null >> {self.log} 2>&1 & echo $!"
         self.pid = int(self._machine.channel.run(command))
 

@@ -13,7 +13,10 @@ import uuid
 from lab import initramfs, kernel
 
 DISK_MIB = 1
-SEEN = re.compile(r"guest: nvme (?P<name>\S+) serial=(?P<serial>\S+) bytes=(?P<bytes>\d+) first=(?P<first>\S*) first_mib=(?P<content>zero|data)")
+SEEN = re.compile(
+    r"guest: nvme (?P<name>\S+) serial=(?P<serial>\S+) bytes=(?P<bytes>\d+) "
+    r"first=(?P<first>\S*) first_mib=(?P<content>zero|data)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +30,9 @@ class SeenSsd:
 
 def seen(console: str) -> list[SeenSsd]:
     """The NVMe controllers that a guest has reported."""
-    return [SeenSsd(found["serial"], int(found["bytes"]), found["content"] == "zero") for found in SEEN.finditer(console)]
+    return [
+        SeenSsd(found["serial"], int(found["bytes"]), found["content"] == "zero") for found in SEEN.finditer(console)
+    ]
 
 
 def is_ready(console: str) -> bool:
@@ -62,22 +67,44 @@ class Images:
 
     def guest(self, command_line: str = "") -> str:
         """A bootable image whose guest gets ``command_line``; its id."""
-        return self._add("l2", self._folder / "disk", {
-            "disk_format": "raw", "container_format": "bare", "kernel_id": self._kernel, "ramdisk_id": self._initramfs,
-            "hw_machine_type": "q35", "os_command_line": f"console=ttyS0 quiet panic=-1 {command_line}".strip(),
-        })
+        return self._add(
+            "l2",
+            self._folder / "disk",
+            {
+                "disk_format": "raw",
+                "container_format": "bare",
+                "kernel_id": self._kernel,
+                "ramdisk_id": self._initramfs,
+                "hw_machine_type": "q35",
+                "os_command_line": f"console=ttyS0 quiet panic=-1 {command_line}".strip(),
+            },
+        )
 
     def _add(self, name: str, content: pathlib.Path, properties: dict[str, str]) -> str:
         image_id = str(uuid.uuid4())
         shutil.copyfile(content, self._folder / image_id)
         data = content.read_bytes()
         record = {
-            "id": image_id, "name": name, "status": "active", "visibility": "public", "protected": False,
-            "owner": "lab", "size": len(data), "min_disk": 0, "min_ram": 0, "tags": [], "virtual_size": len(data),
-            "created_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z",
+            "id": image_id,
+            "name": name,
+            "status": "active",
+            "visibility": "public",
+            "protected": False,
+            "owner": "lab",
+            "size": len(data),
+            "min_disk": 0,
+            "min_ram": 0,
+            "tags": [],
+            "virtual_size": len(data),
+            "created_at": "2020-01-01T00:00:00Z",
+            "updated_at": "2020-01-01T00:00:00Z",
             "checksum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
-            "os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(data).hexdigest(), "os_hidden": False,
-            "file": f"/v2/images/{image_id}/file", "schema": "/v2/schemas/image", **properties,
+            "os_hash_algo": "sha512",
+            "os_hash_value": hashlib.sha512(data).hexdigest(),
+            "os_hidden": False,
+            "file": f"/v2/images/{image_id}/file",
+            "schema": "/v2/schemas/image",
+            **properties,
         }
         (self._folder / f"{image_id}.json").write_text(json.dumps(record))
         return image_id

@@ -11,9 +11,31 @@ from lab import folders
 
 # Where services and tools like to leave something. Their entries are listed, one level deep.
 WATCHED = (
-    "/", "/tmp", "/var/tmp", "/run", "/run/lock", "/run/libvirt", "/dev/shm", "/var/lib", "/var/log", "/var/cache",  # noqa: S108
-    "/etc", "/etc/nova", "/etc/libvirt", "/root", "/home", "/srv", "/usr", "/usr/local/bin", "/boot",
-    "/lib/modules", "/var/lib/nova", "/var/lib/libvirt", "/var/lib/rabbitmq", "/var/log/libvirt", "/var/log/rabbitmq",
+    "/",
+    "/tmp",
+    "/var/tmp",
+    "/run",
+    "/run/lock",
+    "/run/libvirt",
+    "/dev/shm",
+    "/var/lib",
+    "/var/log",
+    "/var/cache",
+    "/etc",
+    "/etc/nova",
+    "/etc/libvirt",
+    "/root",
+    "/home",
+    "/srv",
+    "/usr",
+    "/usr/local/bin",
+    "/boot",
+    "/lib/modules",
+    "/var/lib/nova",
+    "/var/lib/libvirt",
+    "/var/lib/rabbitmq",
+    "/var/log/libvirt",
+    "/var/log/rabbitmq",
 )
 # Other people's work on the same machine: shell patterns of paths, separated by colons.
 OTHERS_VARIABLE = "NOVA_ACCEL_LAB_OTHERS"
@@ -30,7 +52,7 @@ class Sight:
 def look() -> Sight:
     """Look at mounts and at the watched folders."""
     lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
-    entries = frozenset(entry for folder in WATCHED if os.path.isdir(folder) for entry in _entries(folder))
+    entries = frozenset(entry for folder in WATCHED for entry in _entries(pathlib.Path(folder)))
     return Sight(frozenset(line.split()[4] for line in lines), entries)
 
 
@@ -39,8 +61,11 @@ def left_since(before: Sight, run: folders.RunFolder) -> list[str]:
     now = look()
     others = os.environ.get(OTHERS_VARIABLE, "").split(":")
     ours = {str(parent) for parent in (run.path, *run.path.parents)}
-    files = [entry for entry in now.entries - before.entries
-             if entry not in ours and not any(fnmatch.fnmatch(entry, pattern) for pattern in others)]
+    files = [
+        entry
+        for entry in now.entries - before.entries
+        if entry not in ours and not any(fnmatch.fnmatch(entry, pattern) for pattern in others)
+    ]
     mounts = sorted(now.mounts - before.mounts) + [place for place in sorted(now.mounts) if _inside(place, run.path)]
     return [f"mount {place}" for place in dict.fromkeys(mounts)] + [f"file {entry}" for entry in sorted(files)]
 
@@ -52,9 +77,9 @@ def report(left: list[str]) -> str:
     return "\n".join(["lab: LEFT BEHIND:", *(f"  {one}" for one in left)])
 
 
-def _entries(folder: str) -> list[str]:
+def _entries(folder: pathlib.Path) -> list[str]:
     try:
-        return [os.path.join(folder, name) for name in os.listdir(folder)]
+        return [str(entry) for entry in folder.iterdir()]
     except OSError:
         return []
 

@@ -75,8 +75,18 @@ def unpacked(followers: Sequence[str], cache: pathlib.Path) -> Kernel:
 
 def _parts(followers: Sequence[str]) -> list[str]:
     for name in followers:
-        argv = ["apt-cache", "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts",
-                "--no-breaks", "--no-replaces", "--no-enhances", name]
+        argv = [
+            "apt-cache",
+            "depends",
+            "--recurse",
+            "--no-recommends",
+            "--no-suggests",
+            "--no-conflicts",
+            "--no-breaks",
+            "--no-replaces",
+            "--no-enhances",
+            name,
+        ]
         said = subprocess.run(argv, capture_output=True, text=True).stdout
         first = sorted({word for word in said.split() if KERNEL_PART.fullmatch(word) and "unsigned" not in word})
         if first:

@@ -53,8 +53,9 @@ class Lab:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None,
-                 _trace: types.TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: types.TracebackType | None
+    ) -> None:
         if kind is not None:
             self.show_logs()
         with contextlib.ExitStack() as last:
@@ -85,8 +86,9 @@ class Lab:
 
     def start_compute(self) -> None:
         """Start nova-compute and wait until the scheduler can use it."""
+        before = self.cloud.last_report()
         self.compute.start()
-        wait_for(self._compute_is_ready, 3)
+        wait_for(lambda: self._compute_is_ready(before), 3, self._check_compute)
 
     def show_logs(self) -> None:
         """Print the last lines of every log."""
@@ -115,11 +117,13 @@ class Lab:
         self.machine.check()
         self.plane.check()
 
-    def _compute_is_ready(self) -> bool:
+    def _check_compute(self) -> None:
         self.check()
         if not self.compute.running():
             raise processes.ProcessEnded("nova-compute", -1, self.compute.log)
-        return self.cloud.compute_is_up() and self.cloud.hypervisor() is not None
+
+    def _compute_is_ready(self, before: str | None) -> bool:
+        return self.cloud.last_report() not in (None, before) and self.cloud.hypervisor() is not None
 
     def _stop_machine(self) -> None:
         with contextlib.suppress(Exception):

@@ -12,11 +12,11 @@ PATH = "/var/lib/nova/nova_accel/ledger.sqlite"
 
 READ = """\
 import json, sqlite3, sys
-database = sqlite3.connect("file:%s?mode=ro", uri=True, timeout=60)
+database = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=60)
 database.row_factory = sqlite3.Row
 tables = {name: [dict(row) for row in database.execute("SELECT * FROM " + name)] for name in ("handle", "sighting")}
 json.dump(tables, sys.stdout)
-""" % PATH  # noqa: UP031 - the text itself has braces
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +53,14 @@ class Ledger:
 
 def read(machine: Machine) -> Ledger:
     """The ledger as it is now."""
-    tables = json.loads(machine.channel.run([f"{sys.base_prefix}/bin/python3", "-c", READ]))
+    tables = json.loads(machine.channel.run([f"{sys.base_prefix}/bin/python3", "-c", READ, PATH]))
     return Ledger(
-        handles={row["identity"]: Handle(row["identity"], row["state"], row["server"], row["reason"]) for row in tables["handle"]},
-        sightings={row["address"]: Sighting(row["address"], row["serial"], row["reason"], row["sentence"])
-                   for row in tables["sighting"]},
+        handles={
+            row["identity"]: Handle(row["identity"], row["state"], row["server"], row["reason"])
+            for row in tables["handle"]
+        },
+        sightings={
+            row["address"]: Sighting(row["address"], row["serial"], row["reason"], row["sentence"])
+            for row in tables["sighting"]
+        },
     )

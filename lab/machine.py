@@ -18,9 +18,26 @@ from lab.steps import wait_for
 
 # What L1 needs beyond what the machine has installed: unpacked for it, never installed.
 L1_PACKAGES = (
-    "udev", "kmod", "iproute2", "openssh-server", "sudo", "libvirt-daemon", "libvirt-daemon-driver-qemu",
-    "libvirt-clients", "qemu-system-x86", "qemu-utils", "nvme-cli", "pciutils", "ndctl", "daxctl", "lvm2", "mdadm",
-    "e2fsprogs", "fdisk", "util-linux", "procps",
+    "udev",
+    "kmod",
+    "iproute2",
+    "openssh-server",
+    "sudo",
+    "libvirt-daemon",
+    "libvirt-daemon-driver-qemu",
+    "libvirt-clients",
+    "qemu-system-x86",
+    "qemu-utils",
+    "nvme-cli",
+    "pciutils",
+    "ndctl",
+    "daxctl",
+    "lvm2",
+    "mdadm",
+    "e2fsprogs",
+    "fdisk",
+    "util-linux",
+    "procps",
 )
 QEMU = "qemu-system-x86_64"
 STATE_MIB = 2048
@@ -61,10 +78,18 @@ class Machine:
     def _surroundings(self, made_of: Parts) -> qemu.Surroundings:
         run = self.run_folder
         return qemu.Surroundings(
-            kernel=made_of.linux.image, initramfs=run.images / "l1-initramfs", packages=made_of.tree,
-            kernel_tree=made_of.linux.tree, run=run.path, share=run.share, scripts=initramfs.SCRIPTS,
-            images=run.images, console=run.logs / "l1-console.log", monitor=self._monitor,
-            ssh_port=self.channel.port, kvm=kvm_works(),
+            kernel=made_of.linux.image,
+            initramfs=run.images / "l1-initramfs",
+            packages=made_of.tree,
+            kernel_tree=made_of.linux.tree,
+            run=run.path,
+            share=run.share,
+            scripts=initramfs.SCRIPTS,
+            images=run.images,
+            console=run.logs / "l1-console.log",
+            monitor=self._monitor,
+            ssh_port=self.channel.port,
+            kvm=kvm_works(),
             enter=(folders.CHECKOUT, run.path, pathlib.Path(sys.prefix), pathlib.Path(sys.base_prefix)),
         )
 
@@ -85,7 +110,7 @@ class Machine:
 
     def wait_until_up(self) -> None:
         """Wait until L1 takes commands."""
-        wait_for(lambda: self.check() or self.channel.answers())
+        wait_for(self.channel.answers, alive=self.check)
 
     def check(self) -> None:
         """Raise ProcessEnded when QEMU is not there any more."""

@@ -26,10 +26,14 @@ class NoPackage(Exception):
 def missing(names: Sequence[str]) -> list[str]:
     """The packages out of ``names`` and their dependencies that are not installed, as ``name=version``."""
     argv = ["apt-get", "-s", "--no-install-recommends", "install", *names]
-    run = subprocess.run(argv, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    run = subprocess.run(
+        argv, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    )
     if run.returncode:
         raise NoPackage(names, run.stderr)
-    return [f"{words[1]}={_version(line)}" for line in run.stdout.splitlines() if (words := line.split())[:1] == ["Inst"]]
+    return [
+        f"{words[1]}={_version(line)}" for line in run.stdout.splitlines() if (words := line.split())[:1] == ["Inst"]
+    ]
 
 
 def _version(line: str) -> str:
@@ -49,7 +53,9 @@ def unpacked_exactly(names: Sequence[str], cache: pathlib.Path) -> pathlib.Path:
     fields = [line.split(": ")[1] for line in run.stdout.splitlines() if line.startswith(("Package: ", "Version: "))]
     if run.returncode or len(fields) != 2 * len(names):
         raise NoPackage(names, run.stderr)
-    return _tree(names[0], [f"{name}={version}" for name, version in zip(fields[::2], fields[1::2], strict=True)], cache)
+    return _tree(
+        names[0], [f"{name}={version}" for name, version in zip(fields[::2], fields[1::2], strict=True)], cache
+    )
 
 
 def _tree(name: str, wanted: Sequence[str], cache: pathlib.Path) -> pathlib.Path:
@@ -65,13 +71,17 @@ def _tree(name: str, wanted: Sequence[str], cache: pathlib.Path) -> pathlib.Path
 
 def _download(wanted: Sequence[str], folder: pathlib.Path) -> list[pathlib.Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths: list[pathlib.Path] = []
     for package in wanted:
         name, _, version = package.partition("=")
         pattern = f"{name}_{version.replace(':', '%3a')}_*.deb"
         if not list(folder.glob(pattern)):
-            subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=", "download", package],
-                           cwd=folder, check=True, capture_output=True)
+            subprocess.run(
+                ["apt-get", "-q", "-o", "APT::Sandbox::User=", "download", package],
+                cwd=folder,
+                check=True,
+                capture_output=True,
+            )
         paths += folder.glob(pattern)
     return paths
 

@@ -30,15 +30,25 @@ class Process:
     It dies with the lab, even if that is killed (``setpriv --pdeathsig``).
     """
 
-    def __init__(self, name: str, argv: Sequence[str], log: pathlib.Path, environ: Mapping[str, str],
-                 cwd: pathlib.Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: pathlib.Path,
+        environ: Mapping[str, str],
+        cwd: pathlib.Path | None = None,
+    ) -> None:
         self.name = name
         self.log = log
         with log.open("ab") as output:
             self._child = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", "--", *argv],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                env=dict(environ), cwd=cwd, start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environ),
+                cwd=cwd,
+                start_new_session=True,
             )
 
     @property

@@ -106,8 +106,12 @@ def _boot(around: Surroundings) -> Iterator[str]:
 def _plumbing(around: Surroundings, slots: Slots) -> Iterator[str]:
     yield from ("-serial", f"file:{around.console}")
     yield from ("-qmp", f"unix:{around.monitor},server=on,wait=off")
-    shares = (("host", pathlib.Path("/"), "on"), ("packages", around.packages, "on"),
-              ("kernel", around.kernel_tree, "on"), ("share", around.share, "off"))
+    shares = (
+        ("host", pathlib.Path("/"), "on"),
+        ("packages", around.packages, "on"),
+        ("kernel", around.kernel_tree, "on"),
+        ("share", around.share, "off"),
+    )
     for tag, path, read_only in shares:
         yield from ("-fsdev", f"local,id={tag},path={path},security_model=none,readonly={read_only},multidevs=remap")
         yield from ("-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag},{slots.take()}")
@@ -135,9 +139,12 @@ def _behind_port(ssd: Ssd, number: int, around: Surroundings, slots: Slots, pare
 def _with_virtual_functions(ssd: Ssd, port: str) -> Iterator[str]:
     queues = 2 * (ssd.virtual_functions + 1)
     yield from ("-device", f"nvme-subsys,id=subsystem-{ssd.name},nqn=subsystem-{ssd.name}")
-    yield from ("-device", f"nvme,id={ssd.name},serial={ssd.serial},bus={port},subsys=subsystem-{ssd.name},"
-                           f"sriov_max_vfs={ssd.virtual_functions},sriov_vq_flexible={queues},"
-                           f"sriov_vi_flexible={queues // 2},max_ioqpairs={queues + 2},msix_qsize={queues + 2}")
+    yield from (
+        "-device",
+        f"nvme,id={ssd.name},serial={ssd.serial},bus={port},subsys=subsystem-{ssd.name},"
+        f"sriov_max_vfs={ssd.virtual_functions},sriov_vq_flexible={queues},"
+        f"sriov_vi_flexible={queues // 2},max_ioqpairs={queues + 2},msix_qsize={queues + 2}",
+    )
     yield from ("-device", f"nvme-ns,drive=drive-{ssd.name},bus={ssd.name},nsid=1")
 
 

@@ -15,10 +15,21 @@ LIMIT_S = 60.0
 
 # What a tool's version is asked with; by the first word of a command.
 VERSIONS = {
-    "lspci": "lspci --version", "nvme": "nvme version", "ndctl": "ndctl --version", "daxctl": "daxctl --version",
-    "pvs": "lvm version", "vgs": "lvm version", "lvs": "lvm version", "dmsetup": "dmsetup version",
-    "mdadm": "mdadm --version", "blkdiscard": "blkdiscard --version", "lsblk": "lsblk --version",
-    "blkid": "blkid --version", "wipefs": "wipefs --version", "udevadm": "udevadm --version", "virsh": "virsh --version",
+    "lspci": "lspci --version",
+    "nvme": "nvme version",
+    "ndctl": "ndctl --version",
+    "daxctl": "daxctl --version",
+    "pvs": "lvm version",
+    "vgs": "lvm version",
+    "lvs": "lvm version",
+    "dmsetup": "dmsetup version",
+    "mdadm": "mdadm --version",
+    "blkdiscard": "blkdiscard --version",
+    "lsblk": "lsblk --version",
+    "blkid": "blkid --version",
+    "wipefs": "wipefs --version",
+    "udevadm": "udevadm --version",
+    "virsh": "virsh --version",
 }
 KERNEL_VERSION = "uname -r"
 
@@ -80,8 +91,25 @@ def _pci() -> Iterator[Recording]:
     for options in ("-Dnmm", "-Dmm", "-Dnnmm", "-Dvmm", "-Dnvmm", "-Dnnvmmk"):
         yield Recording(f"lspci{options}.txt", f"lspci {options}")
     links = ("driver", "iommu_group", "subsystem", "physfn", "virtfn*", "firmware_node")
-    files = ("class", "vendor", "device", "revision", "subsystem_vendor", "subsystem_device", "numa_node", "driver_override",
-             "sriov_*", "enable", "modalias", "boot_vga", "reset_method", "current_link_*", "max_link_*", "uevent", "label")
+    files = (
+        "class",
+        "vendor",
+        "device",
+        "revision",
+        "subsystem_vendor",
+        "subsystem_device",
+        "numa_node",
+        "driver_override",
+        "sriov_*",
+        "enable",
+        "modalias",
+        "boot_vga",
+        "reset_method",
+        "current_link_*",
+        "max_link_*",
+        "uevent",
+        "label",
+    )
     yield Recording("sysfs-pci.txt", tree("/sys/bus/pci/devices/*/", 1, *links, *files), "sysfs of every PCI function")
     yield Recording("sysfs-pci-links.txt", tree("/sys/bus/pci/devices", 1), "ls /sys/bus/pci/devices")
     yield Recording("sysfs-iommu-groups.txt", tree("/sys/kernel/iommu_groups", 3), "/sys/kernel/iommu_groups")
@@ -92,22 +120,42 @@ def _pci() -> Iterator[Recording]:
 def _block() -> Iterator[Recording]:
     for name in ("self/mountinfo", "self/mounts", "swaps", "mdstat", "partitions", "filesystems"):
         yield Recording(f"proc-{name.replace('/', '-')}.txt", f"cat /proc/{name}")
-    yield Recording("lsblk.json", "lsblk --json --bytes --output NAME,KNAME,PKNAME,TYPE,MAJ:MIN,SIZE,FSTYPE,MOUNTPOINTS,SERIAL,WWN")
+    yield Recording(
+        "lsblk.json", "lsblk --json --bytes --output NAME,KNAME,PKNAME,TYPE,MAJ:MIN,SIZE,FSTYPE,MOUNTPOINTS,SERIAL,WWN"
+    )
     yield Recording("blkid.txt", "blkid -o export")
     for tool in ("pvs", "vgs", "lvs"):
         yield Recording(f"{tool}.json", f"{tool} --reportformat json --units b -o+uuid")
     yield Recording("pvs-all.json", "pvs --reportformat json --units b -a -o pv_name,vg_name,pv_uuid,pv_size,pv_in_use")
-    yield Recording("lvs-devices.json", "lvs --reportformat json -a -o lv_name,vg_name,devices,lv_kernel_major,lv_kernel_minor")
+    yield Recording(
+        "lvs-devices.json", "lvs --reportformat json -a -o lv_name,vg_name,devices,lv_kernel_major,lv_kernel_minor"
+    )
     for what in ("ls", "table", "deps -o devname", "info -c", "status"):
         yield Recording(f"dmsetup-{what.split()[0]}.txt", f"dmsetup {what}")
     yield Recording("mdadm-detail.txt", "mdadm --detail /dev/md/lab")
     yield Recording("mdadm-detail-export.txt", "mdadm --detail --export /dev/md/lab")
     yield Recording("mdadm-detail-scan.txt", "mdadm --detail --scan")
     block = "/sys/block/nvme*/ /sys/block/md*/ /sys/block/dm*/"
-    names = ("dev", "size", "ro", "removable", "partition", "uuid", "wwid", "name", "array_state", "raid_disks", "level", "hidden")
+    names = (
+        "dev",
+        "size",
+        "ro",
+        "removable",
+        "partition",
+        "uuid",
+        "wwid",
+        "name",
+        "array_state",
+        "raid_disks",
+        "level",
+        "hidden",
+    )
     yield Recording("sysfs-block.txt", tree(block, 3, *names), "sysfs of block devices")
-    yield Recording("sysfs-holders.txt", tree("/sys/block/*/holders /sys/block/*/*/holders /sys/block/*/slaves", 1),
-                    "holders and slaves of every block device")
+    yield Recording(
+        "sysfs-holders.txt",
+        tree("/sys/block/*/holders /sys/block/*/*/holders /sys/block/*/slaves", 1),
+        "holders and slaves of every block device",
+    )
     yield Recording("sysfs-block-links.txt", tree("/sys/block /sys/class/block", 1), "ls /sys/block /sys/class/block")
     yield Recording("dev-disk.txt", "find /dev/disk /dev/mapper /dev/md -type l -printf '%p %l\\n' | sort")
 
@@ -116,10 +164,34 @@ def _nvme() -> Iterator[Recording]:
     for what in ("list", "list -v", "list-subsys"):
         yield Recording(f"nvme-{what.replace(' ', '')}.json", f"nvme {what} -o json")
     yield Recording("nvme-list.txt", "nvme list")
-    names = ("address", "cntlid", "cntrltype", "firmware_rev", "model", "serial", "state", "subsysnqn", "transport", "numa_node", "dev",
-             "size", "wwid", "eui", "nguid", "nsid", "uuid", "subsystem", "device", "nvme*", "iopolicy", "subsystype")
+    names = (
+        "address",
+        "cntlid",
+        "cntrltype",
+        "firmware_rev",
+        "model",
+        "serial",
+        "state",
+        "subsysnqn",
+        "transport",
+        "numa_node",
+        "dev",
+        "size",
+        "wwid",
+        "eui",
+        "nguid",
+        "nsid",
+        "uuid",
+        "subsystem",
+        "device",
+        "nvme*",
+        "iopolicy",
+        "subsystype",
+    )
     yield Recording("sysfs-nvme.txt", tree("/sys/class/nvme/*/", 2, *names), "sysfs of NVMe controllers")
-    yield Recording("sysfs-nvme-subsystem.txt", tree("/sys/class/nvme-subsystem/*/", 2, *names), "sysfs of NVMe subsystems")
+    yield Recording(
+        "sysfs-nvme-subsystem.txt", tree("/sys/class/nvme-subsystem/*/", 2, *names), "sysfs of NVMe subsystems"
+    )
 
 
 def _pmem() -> Iterator[Recording]:
@@ -141,20 +213,39 @@ def _erasing(disk: str) -> Iterator[Recording]:
         ("nvme-sanitize-log", f"nvme sanitize-log {disk[:-2]} -o json"),
         ("nvme-format-absent", "nvme format /dev/nvme99n1 --ses=1 --force"),
     ):
-        yield Recording(f"{name}.txt", f"yes data | head -c 1048576 | dd of={disk} conv=fsync status=none; {command}; status=$?; "
-                                       f"echo \"left: $(head -c 1048576 {disk} | tr -d '\\000' | wc -c) of 1048576 bytes\"; exit $status",
-                        command)
+        yield Recording(
+            f"{name}.txt",
+            f"yes data | head -c 1048576 | dd of={disk} conv=fsync status=none; {command}; status=$?; "
+            f"echo \"left: $(head -c 1048576 {disk} | tr -d '\\000' | wc -c) of 1048576 bytes\"; exit $status",
+            command,
+        )
     yield Recording("blkdiscard-zeroout-all.txt", f"blkdiscard --zeroout {disk}")
 
 
 def _virtual_functions(disks: dict[str, str]) -> Iterator[Recording]:
     if "sriov" in disks:
         device = f"/sys/class/nvme/{disks['sriov'][5:-2]}/device"
-        yield Recording("sriov-enable.txt", f"echo 2 > {device}/sriov_numvfs; cat {device}/sriov_numvfs; udevadm settle",
-                        "echo 2 > sriov_numvfs")
+        yield Recording(
+            "sriov-enable.txt",
+            f"echo 2 > {device}/sriov_numvfs; cat {device}/sriov_numvfs; udevadm settle",
+            "echo 2 > sriov_numvfs",
+        )
         yield Recording("lspci-Dnmm-with-vfs.txt", "lspci -Dnmm")
-        yield Recording("sysfs-pci-with-vfs.txt", tree("/sys/bus/pci/devices/*/", 1, "class", "driver", "iommu_group", "physfn",
-                                                      "virtfn*", "sriov_*", "numa_node"), "sysfs of every PCI function, with VFs")
+        yield Recording(
+            "sysfs-pci-with-vfs.txt",
+            tree(
+                "/sys/bus/pci/devices/*/",
+                1,
+                "class",
+                "driver",
+                "iommu_group",
+                "physfn",
+                "virtfn*",
+                "sriov_*",
+                "numa_node",
+            ),
+            "sysfs of every PCI function, with VFs",
+        )
 
 
 def _vfio(disk: str) -> Iterator[Recording]:
@@ -163,10 +254,15 @@ def _vfio(disk: str) -> Iterator[Recording]:
         "vfio-bind.txt",
         f"d={device}; echo vfio-pci > /sys/bus/pci/devices/$d/driver_override; echo $d > /sys/bus/pci/drivers/nvme/unbind; "
         "echo $d > /sys/bus/pci/drivers_probe; readlink /sys/bus/pci/devices/$d/driver; ls /sys/bus/pci/devices/$d; "
-        "ls -l /dev/vfio", "bind the free SSD to vfio-pci")
+        "ls -l /dev/vfio",
+        "bind the free SSD to vfio-pci",
+    )
     yield Recording("lspci-Dnmm-one-on-vfio.txt", "lspci -Dnmm")
-    yield Recording("sysfs-pci-one-on-vfio.txt", tree("/sys/bus/pci/devices/*/", 1, "class", "driver", "iommu_group", "driver_override",
-                                                     "numa_node"), "sysfs of every PCI function, one on vfio-pci")
+    yield Recording(
+        "sysfs-pci-one-on-vfio.txt",
+        tree("/sys/bus/pci/devices/*/", 1, "class", "driver", "iommu_group", "driver_override", "numa_node"),
+        "sysfs of every PCI function, one on vfio-pci",
+    )
 
 
 class Recorder:

@@ -24,8 +24,11 @@ def erasers(machine: Machine) -> Iterator[None]:
     for tool, silent in shams.items():
         path = machine.channel.run(f"readlink -f $(command -v {tool})").strip()
         text = SHAM.format(silent=silent, real=f"/run/real-{tool}")
-        machine.channel.run(f"cp {path} /run/real-{tool}; cat > /run/sham-{tool}; chmod 755 /run/sham-{tool}; "
-                            f"mount --bind /run/sham-{tool} {path}", given=text)
+        machine.channel.run(
+            f"cp {path} /run/real-{tool}; cat > /run/sham-{tool}; chmod 755 /run/sham-{tool}; "
+            f"mount --bind /run/sham-{tool} {path}",
+            given=text,
+        )
     try:
         yield
     finally:

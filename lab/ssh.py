@@ -40,7 +40,9 @@ class CommandFailed(Exception):
     """A command in L1 ended with another status than 0."""
 
     def __init__(self, result: Result) -> None:
-        super().__init__(f"in L1, `{result.command}` ended with {result.status}: {(result.err or result.out).strip()[-2000:]}")
+        super().__init__(
+            f"in L1, `{result.command}` ended with {result.status}: {(result.err or result.out).strip()[-2000:]}"
+        )
         self.result = result
 
 
@@ -55,15 +57,24 @@ class Channel:
     def make_keys(self) -> None:
         """Write the run's keys and sshd's configuration."""
         for name in ("host_key", "key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.etc / name)], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.etc / name)], check=True
+            )
         (self.etc / "authorized_keys").write_text((self.etc / "key.pub").read_text())
         (self.etc / "sshd_config").write_text(SERVER.format(etc=self.etc))
 
     def try_run(self, command: str | Sequence[str], limit_s: float = 120, given: str = "") -> Result:
         """Run a command (a shell's, or words) with ``given`` on its standard input."""
         text = command if isinstance(command, str) else shlex.join(command)
-        run = subprocess.run([*self._ssh(), "root@127.0.0.1", text], input=given, capture_output=True,
-                             text=True, errors="replace", timeout=limit_s, env=dict(self.environ))
+        run = subprocess.run(
+            [*self._ssh(), "root@127.0.0.1", text],
+            input=given,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit_s,
+            env=dict(self.environ),
+        )
         return Result(text, run.returncode, run.stdout, run.stderr)
 
     def run(self, command: str | Sequence[str], limit_s: float = 120, given: str = "") -> str:
@@ -91,9 +102,15 @@ class Channel:
 
     def _ssh(self, master: bool = True) -> list[str]:
         options = {
-            "Port": str(self.port), "IdentityFile": str(self.etc / "key"), "IdentitiesOnly": "yes",
-            "UserKnownHostsFile": "/dev/null", "StrictHostKeyChecking": "no", "LogLevel": "ERROR",
-            "ConnectTimeout": "15", "BatchMode": "yes", "ServerAliveInterval": "30",
+            "Port": str(self.port),
+            "IdentityFile": str(self.etc / "key"),
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "no",
+            "LogLevel": "ERROR",
+            "ConnectTimeout": "15",
+            "BatchMode": "yes",
+            "ServerAliveInterval": "30",
         }
         if master:
             options |= {"ControlMaster": "auto", "ControlPath": str(self.etc / "ssh"), "ControlPersist": "600"}

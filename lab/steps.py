@@ -83,9 +83,14 @@ class Steps:
         return "\n".join(lines)
 
 
-def wait_for(probe: Callable[[], T | None], every_s: float = 0.5) -> T:
-    """Call ``probe`` until it returns something true; the step's limit ends the waiting."""
+def wait_for(probe: Callable[[], T | None], every_s: float = 0.5, alive: Callable[[], None] | None = None) -> T:
+    """Call ``probe`` until it returns something true; the step's limit ends the waiting.
+
+    :param alive: called before each try; raises when waiting has become pointless
+    """
     while True:
+        if alive is not None:
+            alive()
         found = probe()
         if found:
             return found

@@ -55,7 +55,7 @@ class Broker:
 
     def wait_until_up(self) -> None:
         """Wait until it takes connections."""
-        wait_for(lambda: self._check() or listens(self._ports.broker), 0.2)
+        wait_for(lambda: listens(self._ports.broker), 0.2, self._check)
 
     def stop(self) -> None:
         """Stop the broker, then the port mapper."""

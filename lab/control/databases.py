@@ -42,10 +42,13 @@ def _make_empty(empty: pathlib.Path, run: folders.RunFolder) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     plain = settings.Settings(run, Ports())
-    sections = settings.merged(plain.control(), {
-        "api_database": {"connection": f"sqlite:///{part}/nova_api.sqlite"},
-        "database": {"connection": f"sqlite:///{part}/nova.sqlite"},
-    })
+    sections = settings.merged(
+        plain.control(),
+        {
+            "api_database": {"connection": f"sqlite:///{part}/nova_api.sqlite"},
+            "database": {"connection": f"sqlite:///{part}/nova.sqlite"},
+        },
+    )
     conf = run.etc / "empty.conf"
     conf.write_text(settings.text(sections))
     _schema("schema", conf, run)
@@ -54,5 +57,11 @@ def _make_empty(empty: pathlib.Path, run: folders.RunFolder) -> None:
 
 def _schema(what: str, conf: pathlib.Path, run: folders.RunFolder) -> None:
     with (run.logs / "databases.log").open("ab") as log:
-        subprocess.run([sys.executable, "-m", "lab.control.schema", what, str(conf)], check=True, stdout=log,
-                       stderr=log, stdin=subprocess.DEVNULL, env=environment(run.name, PYTHONPATH=str(folders.CHECKOUT)))
+        subprocess.run(
+            [sys.executable, "-m", "lab.control.schema", what, str(conf)],
+            check=True,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=environment(run.name, PYTHONPATH=str(folders.CHECKOUT)),
+        )

@@ -12,7 +12,7 @@ from typing import Any
 
 PROJECT = "6f70656e737461636b6e6f7661616363"
 USER = "6c61622d61646d696e6973747261746f"
-TOKEN = "admin"  # noqa: S105 - Placement's own "noauth2" takes this word for the administrator
+TOKEN = "admin"
 
 HEADERS = {
     "HTTP_X_IDENTITY_STATUS": "Confirmed",

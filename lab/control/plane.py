@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -41,16 +42,21 @@ class ControlPlane:
         """Start everything and wait until it takes requests."""
         self._broker.start()
         self._python("stand-ins", ["-m", "lab.control.stand_ins", str(self.ports.stand_ins), str(self.images)])
-        self._wsgi("placement-api", "placement.wsgi.api", self.ports.placement,
-                   {"OS_PLACEMENT_CONFIG_DIR": str(self._run.etc)})
+        self._wsgi(
+            "placement-api", "placement.wsgi.api", self.ports.placement, {"OS_PLACEMENT_CONFIG_DIR": str(self._run.etc)}
+        )
         self._broker.wait_until_up()
-        self._wsgi("nova-api", "nova.wsgi.osapi_compute", self.ports.compute,
-                   {"OS_NOVA_CONFIG_DIR": str(self._run.etc), "OS_NOVA_CONFIG_FILES": "api-paste.ini;nova.conf"})
+        self._wsgi(
+            "nova-api",
+            "nova.wsgi.osapi_compute",
+            self.ports.compute,
+            {"OS_NOVA_CONFIG_DIR": str(self._run.etc), "OS_NOVA_CONFIG_FILES": "api-paste.ini;nova.conf"},
+        )
         for name in ("conductor", "scheduler"):
             program = f"from nova.cmd.{name} import main; import sys; sys.exit(main())"
             self._python(f"nova-{name}", ["-c", program, "--config-file", str(self._run.etc / "nova.conf")])
         for port in (self.ports.stand_ins, self.ports.placement, self.ports.compute):
-            wait_for(lambda port=port: self.check() or listens(port), 0.2)
+            wait_for(functools.partial(listens, port), 0.2, self.check)
 
     def check(self) -> None:
         """Raise ProcessEnded when a service has ended."""

@@ -27,12 +27,19 @@ def cells() -> None:
     admin = context.get_admin_context()
     main_database = CONF.database.connection
     cell0 = objects.CellMapping(
-        admin, uuid=objects.CellMapping.CELL0_UUID, name="cell0", transport_url="none:///",
+        admin,
+        uuid=objects.CellMapping.CELL0_UUID,
+        name="cell0",
+        transport_url="none:///",
         database_connection=main_database.replace("/nova.sqlite", "/nova_cell0.sqlite"),
     )
     cell0.create()
     cell1 = objects.CellMapping(
-        admin, uuid=str(uuid.uuid4()), name="cell1", transport_url=CONF.transport_url, database_connection=main_database,
+        admin,
+        uuid=str(uuid.uuid4()),
+        name="cell1",
+        transport_url=CONF.transport_url,
+        database_connection=main_database,
     )
     cell1.create()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-import waitress
+import waitress  # type: ignore[import-untyped,unused-ignore]
 
 from lab.control.ports import HOST
 

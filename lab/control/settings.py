@@ -58,36 +58,58 @@ class Settings:
             "placement_database": {"connection": self.database("placement"), "sync_on_startup": "True"},
         }
 
-    def control(self) -> dict[str, Section]:
+    def control(self) -> Mapping[str, Section]:
         """nova.conf of API, scheduler and conductor, on the host."""
-        return merged(self._nova(HOST), {
-            "DEFAULT": {"host": "controller", "my_ip": HOST, "state_path": str(self.run.path / "nova"),
-                        "transport_url": self.transport(HOST)},
-            "wsgi": {"api_paste_config": str(self.run.etc / "api-paste.ini")},
-            "api_database": {"connection": self.database("nova_api"), "sqlite_synchronous": "False"},
-            "database": {"connection": self.database("nova"), "sqlite_synchronous": "False"},
-            "conductor": {"workers": "1"},
-            "scheduler": {"workers": "1", "max_attempts": "3", "discover_hosts_in_cells_interval": "5"},
-            "quota": {"driver": "nova.quota.NoopQuotaDriver"},
-        })
+        return merged(
+            self._nova(HOST),
+            {
+                "DEFAULT": {
+                    "host": "controller",
+                    "my_ip": HOST,
+                    "state_path": str(self.run.path / "nova"),
+                    "transport_url": self.transport(HOST),
+                },
+                "wsgi": {"api_paste_config": str(self.run.etc / "api-paste.ini")},
+                "api_database": {"connection": self.database("nova_api"), "sqlite_synchronous": "False"},
+                "database": {"connection": self.database("nova"), "sqlite_synchronous": "False"},
+                "conductor": {"workers": "1"},
+                "scheduler": {"workers": "1", "max_attempts": "3", "discover_hosts_in_cells_interval": "5"},
+                "quota": {"driver": "nova.quota.NoopQuotaDriver"},
+            },
+        )
 
     def compute(self, driver: str, more: Mapping[str, Section]) -> dict[str, dict[str, str | Iterable[str]]]:
         """nova.conf of nova-compute in L1."""
-        base = merged(self._nova(HOST_SEEN_FROM_L1), {
-            "DEFAULT": {
-                "host": "l1", "my_ip": "10.0.2.15", "state_path": "/var/lib/nova", "compute_driver": driver,
-                "transport_url": self.transport(HOST_SEEN_FROM_L1), "vif_plugging_is_fatal": "False",
-                "vif_plugging_timeout": "0", "reserved_host_memory_mb": "512", "force_raw_images": "True",
-                "sync_power_state_interval": "120", "update_resources_interval": "60",
-                "running_deleted_instance_poll_interval": "0", "resume_guests_state_on_host_boot": "False",
+        base = merged(
+            self._nova(HOST_SEEN_FROM_L1),
+            {
+                "DEFAULT": {
+                    "host": "l1",
+                    "my_ip": "10.0.2.15",
+                    "state_path": "/var/lib/nova",
+                    "compute_driver": driver,
+                    "transport_url": self.transport(HOST_SEEN_FROM_L1),
+                    "vif_plugging_is_fatal": "False",
+                    "vif_plugging_timeout": "0",
+                    "reserved_host_memory_mb": "512",
+                    "force_raw_images": "True",
+                    "sync_power_state_interval": "120",
+                    "update_resources_interval": "60",
+                    "running_deleted_instance_poll_interval": "0",
+                    "resume_guests_state_on_host_boot": "False",
+                },
+                "libvirt": {"virt_type": "kvm", "cpu_mode": "none", "images_type": "flat"},
+                "workarounds": {"disable_rootwrap": "True"},  # the privsep helpers are started through sudo itself
+                **{
+                    f"nova_accel_{context}": {
+                        "helper_command": f"sudo {sys.prefix}/bin/privsep-helper --config-file /etc/nova/nova.conf"
+                    }
+                    for context in ("reading", "acting")
+                },
+                "vnc": {"enabled": "False"},
+                "spice": {"enabled": "False"},
             },
-            "libvirt": {"virt_type": "kvm", "cpu_mode": "none", "images_type": "flat"},
-            "workarounds": {"disable_rootwrap": "True"},  # the privsep helpers are started through sudo itself
-            **{f"nova_accel_{context}": {"helper_command": f"sudo {sys.prefix}/bin/privsep-helper --config-file /etc/nova/nova.conf"}
-               for context in ("reading", "acting")},
-            "vnc": {"enabled": "False"},
-            "spice": {"enabled": "False"},
-        })
+        )
         return merged(base, more)
 
     def _nova(self, host: str) -> dict[str, Section]:
@@ -95,18 +117,25 @@ class Settings:
         none = {"auth_type": "none", "endpoint_override": stand_ins}
         return {
             "DEFAULT": {
-                "debug": "True", "use_stderr": "True", "rpc_response_timeout": "240", "report_interval": "15",
-                "service_down_time": "300", "log_options": "False",
+                "debug": "True",
+                "use_stderr": "True",
+                "rpc_response_timeout": "240",
+                "report_interval": "15",
+                "service_down_time": "300",
+                "log_options": "False",
                 "default_log_levels": "amqp=WARN,oslo.messaging=INFO,oslo_messaging=INFO,sqlalchemy=WARN,urllib3=WARN,"
-                                      "keystoneauth=INFO,stevedore=INFO,oslo_concurrency=INFO,oslo_policy=INFO,"
-                                      "nova.policy=INFO,glanceclient=WARN,oslo_service=INFO",
+                "keystoneauth=INFO,stevedore=INFO,oslo_concurrency=INFO,oslo_policy=INFO,"
+                "nova.policy=INFO,glanceclient=WARN,oslo_service=INFO",
             },
             "oslo_messaging_rabbit": {"heartbeat_timeout_threshold": "0"},
             "oslo_messaging_notifications": {"driver": "noop"},
             "oslo_concurrency": {"lock_path": "$state_path/locks"},
-            "placement": {"auth_type": "admin_token", "token": TOKEN,
-                          "endpoint": f"http://{host}:{self.ports.placement}",
-                          "endpoint_override": f"http://{host}:{self.ports.placement}"},
+            "placement": {
+                "auth_type": "admin_token",
+                "token": TOKEN,
+                "endpoint": f"http://{host}:{self.ports.placement}",
+                "endpoint_override": f"http://{host}:{self.ports.placement}",
+            },
             "glance": {"api_servers": stand_ins + "/image", "num_retries": "3"},
             "neutron": none | {"endpoint_override": stand_ins + "/network"},
             "cinder": none,

@@ -15,9 +15,33 @@ import sys
 from lab.control.ports import HOST
 
 # Nova takes what is named here for an image's own attributes and everything else for its properties.
-OWN = ("id", "name", "status", "visibility", "protected", "owner", "size", "virtual_size", "min_disk", "min_ram", "tags",
-       "created_at", "updated_at", "checksum", "os_hash_algo", "os_hash_value", "os_hidden", "file", "schema", "self",
-       "disk_format", "container_format", "locations", "direct_url", "stores")
+OWN = (
+    "id",
+    "name",
+    "status",
+    "visibility",
+    "protected",
+    "owner",
+    "size",
+    "virtual_size",
+    "min_disk",
+    "min_ram",
+    "tags",
+    "created_at",
+    "updated_at",
+    "checksum",
+    "os_hash_algo",
+    "os_hash_value",
+    "os_hidden",
+    "file",
+    "schema",
+    "self",
+    "disk_format",
+    "container_format",
+    "locations",
+    "direct_url",
+    "stores",
+)
 SCHEMA = {"name": "image", "properties": {name: {} for name in OWN}, "additionalProperties": {"type": "string"}}
 
 

@@ -35,7 +35,7 @@ def available(lab: Lab, *ssds: Ssd) -> bool:
 
 def wait_until_available(lab: Lab, *ssds: Ssd) -> None:
     """Wait for cleaning and for Placement to hear of it."""
-    wait_for(lambda: lab.check() or available(lab, *ssds), 2)
+    wait_for(lambda: available(lab, *ssds), 2, lab.check)
 
 
 def taken_by(lab: Lab, server: str) -> Ssd:

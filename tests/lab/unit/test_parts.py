@@ -1,0 +1,118 @@
+"""The lab's small parts, without an emulator."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab import cpio, folders, guest, hygiene, kernel, packages, processes
+from lab.control import settings
+from lab.control.stand_ins import SCHEMA
+from lab.steps import Steps, StepTimeout
+
+CONSOLE = """\
+[    1.0] something else
+guest: booted
+guest: nvme nvme0 serial=ABC123 bytes=67108864 first=00000000000000000000000000000000 first_mib=zero
+guest: wrote deadbeef at 5000 of /dev/nvme0n1 status=0
+guest: ready
+"""
+
+
+def test_a_guests_words_are_read() -> None:
+    assert guest.seen(CONSOLE) == [guest.SeenSsd("ABC123", 67108864, True)]
+    assert guest.is_ready(CONSOLE)
+    assert guest.wrote(CONSOLE, "deadbeef")
+    assert not guest.wrote(CONSOLE.replace("status=0", "status=1"), "deadbeef")
+    assert guest.seen("") == []
+
+
+def test_modules_come_after_what_they_need_and_once() -> None:
+    dep = "kernel/a/low.ko:\nkernel/a/mid-dle.ko.xz: kernel/a/low.ko\nkernel/b/top.ko: kernel/a/mid-dle.ko.xz kernel/a/low.ko\n"
+    order = kernel.load_order(dep, ["top", "low", "built_in", "mid_dle"], pathlib.Path("/m"))
+    assert [path.name for path in order] == ["low.ko", "mid-dle.ko.xz", "top.ko"]
+
+
+def test_an_archive_is_what_cpio_reads(tmp_path: pathlib.Path) -> None:
+    archive = cpio.Archive()
+    archive.file("a/b/file", b"text", 0o755)
+    archive.link("a/link", "b/file")
+    content = archive.content()
+    assert len(content) % 4 == 0
+    names = [word for word in (b"a\0", b"a/b\0", b"a/b/file\0", b"a/link\0", b"TRAILER!!!\0") if word in content]
+    assert len(names) == 5
+    assert content.count(b"070701") == 5
+
+
+def test_the_version_that_apt_would_install_is_the_new_one() -> None:
+    assert (
+        packages._version("Inst udev [252.38] (252.39-1~deb12u2 Debian:12/oldstable [amd64]) []") == "252.39-1~deb12u2"
+    )
+
+
+def test_a_configuration_writes_repeated_options_and_merges() -> None:
+    base = {"DEFAULT": {"debug": "True"}}
+    merged = settings.merged(base, {"DEFAULT": {"host": "l1"}, "nova_accel": {"nvme_ssd_filter": ("a", "b")}})
+    text = settings.text(merged)
+    assert "debug = True\nhost = l1" in text
+    assert "nvme_ssd_filter = a\nnvme_ssd_filter = b" in text
+
+
+def test_an_unknown_nova_is_told_apart() -> None:
+    with pytest.raises(ValueError, match="not known to the lab"):
+        settings.api_paste("[filter:authtoken]\npaste.filter_factory = something:else\n")
+
+
+def test_an_images_own_attributes_are_no_properties() -> None:
+    assert "disk_format" in SCHEMA["properties"]
+    assert "hw_machine_type" not in SCHEMA["properties"]
+
+
+def test_a_step_that_takes_too_long_is_ended_and_told() -> None:
+    struck = []
+    steps = Steps(on_timeout=lambda: struck.append(True))
+    with pytest.raises(StepTimeout, match="'slow' did not end within"), steps.step("slow", 0.2):
+        time.sleep(5)
+    assert struck == [True]
+    assert [step.outcome for step in steps.done] == ["timed out"]
+    assert "timed out" in steps.table()
+
+
+def test_a_process_of_a_run_is_found_by_its_marker_and_ended() -> None:
+    name = f"test-{time.monotonic_ns()}"
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=processes.environment(name))
+    try:
+        deadline = time.monotonic() + 10
+        while child.pid not in processes.marked(name) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert child.pid in processes.marked(name)
+        assert processes.marked(f"{name}-other") == {}
+    finally:
+        child.kill()
+        child.wait()
+    assert processes.end_marked(name) == {}
+
+
+def test_what_is_new_on_the_machine_is_told_but_for_the_runs_own_folder(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    monkeypatch.setattr(hygiene, "WATCHED", (str(watched),))
+    monkeypatch.setattr(folders, "SOCKET_PATH_LIMIT", 1000)
+    before = hygiene.look()
+    run = folders.Home(watched / "home").new_run()
+    assert hygiene.left_since(before, run) == []
+    (watched / "left").touch()
+    assert hygiene.left_since(before, run) == [f"file {watched / 'left'}"]
+    monkeypatch.setenv(hygiene.OTHERS_VARIABLE, f"{watched}/le*")
+    assert hygiene.left_since(before, run) == []
+
+
+def test_a_folder_too_deep_for_sockets_is_refused_with_the_way_out(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ValueError, match=folders.HOME_VARIABLE):
+        folders.Home(tmp_path / ("x" * 90)).new_run()
