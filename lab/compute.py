@@ -24,10 +24,12 @@ class Compute:
         self._settings = configuration
         self.pid = 0
 
-    def prepare_host(self) -> None:
-        """Make the freshly booted L1 a compute host."""
+    def prepare_host(self, first_time: bool = True) -> None:
+        """Make the freshly booted L1 a compute host; its own use of SSDs is set up the first time only."""
         script = initramfs.SCRIPTS / "l1-prepare"
         self._machine.channel.run(["sh", str(script), sys.prefix, str(folders.CHECKOUT)], limit_s=180)
+        if not first_time:
+            return
         for ssd in self._machine.scenario.ssds:
             if ssd.use is not Use.NOTHING:
                 self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-use"), ssd.serial, ssd.use.value])

@@ -84,6 +84,13 @@ class Lab:
             if self.wish.before_nova is not None:
                 self.wish.before_nova(self.machine)
 
+    def reboot_l1(self) -> None:
+        """Take L1's power, give it back, and make it a compute host again; nova-compute is not started."""
+        self.machine.reboot()
+        self.machine.wait_until_up()
+        self.compute.prepare_host(first_time=False)
+        self.compute.configure(self.wish.driver, self.wish.options)
+
     def start_compute(self) -> None:
         """Start nova-compute and wait until the scheduler can use it."""
         before = self.cloud.last_report()

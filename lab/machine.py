@@ -134,6 +134,21 @@ class Machine:
         """A command to QEMU's monitor, as for hot plug and unplug."""
         return monitor.ask(self._monitor, command, **arguments)
 
+    def unplug(self, ssd_name: str) -> None:
+        """Ask for an SSD's removal, as a button at its slot would; L1 then lets go of it."""
+        self.ask("device_del", id=ssd_name)
+
+    def plug(self, ssd_name: str) -> None:
+        """Put an SSD that was unplugged back into its slot."""
+        ssd = self.scenario.ssd(ssd_name)
+        image = self.backing_image(ssd_name)
+        self.hmp(f"drive_add 0 file={image},if=none,id=drive-{ssd.name},format=raw")
+        self.hmp(f"device_add {qemu.nvme(ssd, f'port-{ssd.name}')}")
+
+    def hmp(self, line: str) -> str:
+        """A command in the words of QEMU's human monitor, and what it says."""
+        return str(self.ask("human-monitor-command", **{"command-line": line}))
+
     def backing_image(self, ssd_name: str) -> pathlib.Path:
         """The host's file that holds an SSD's content."""
         return qemu.image(self.run_folder.images, self.scenario.ssd(ssd_name))

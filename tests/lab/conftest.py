@@ -10,8 +10,9 @@ import pytest
 from lab import folders
 from lab.configuration import ALL_DRIVERS, with_drivers
 from lab.lab import Lab, Wish
-from lab.scenario import Chance, smoke
+from lab.scenario import Chance, Ssd, smoke
 from lab.steps import Steps, say
+from tests.lab.ssds import FLAVOR, FREE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,3 +55,15 @@ def lab(request: pytest.FixtureRequest, steps: Steps, chance: Chance) -> Iterato
         if request.session.testsfailed:
             lab.show_logs()
     assert lab.left == [], "the lab left something behind"
+
+
+@pytest.fixture(scope="session")
+def flavor(lab: Lab) -> str:
+    """A flavor that asks for one SSD."""
+    return lab.cloud.flavor("one-ssd", FLAVOR)
+
+
+@pytest.fixture(scope="session")
+def free(lab: Lab) -> list[Ssd]:
+    """The SSDs that may be given away."""
+    return [lab.wish.scenario.ssd(name) for name in FREE]

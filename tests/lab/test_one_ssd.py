@@ -5,59 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lab import content, guest, ledger, servers, sham
-from lab.cloud import Provider
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
 from lab.steps import say, wait_for
+from tests.lab.ssds import CLASS, providers, taken_by, wait_until_available
 
 pytestmark = pytest.mark.smoke
-
-FREE = ("far", "free")
-CLASS = "CUSTOM_SSD"
-FLAVOR = {"resources1:CUSTOM_SSD": "1"}
-
-
-def providers(lab: Lab) -> dict[str, Provider]:
-    """Our providers by the SSD's serial, which ends their name."""
-    return {one.name.rpartition("_")[2]: one for one in lab.cloud.providers() if CLASS in one.inventories}
-
-
-def available(lab: Lab, *ssds: Ssd) -> bool:
-    """Whether Placement offers all of these SSDs and nobody has them."""
-    known = providers(lab)
-    return all(
-        ssd.serial in known
-        and not known[ssd.serial].inventories[CLASS]["reserved"]
-        and not known[ssd.serial].usages[CLASS]
-        for ssd in ssds
-    )
-
-
-def wait_until_available(lab: Lab, *ssds: Ssd) -> None:
-    """Wait for cleaning and for Placement to hear of it."""
-    wait_for(lambda: available(lab, *ssds), 2, lab.check)
-
-
-def taken_by(lab: Lab, server: str) -> Ssd:
-    """The SSD that a server has, told by the serial that its guest sees."""
-    seen = guest.seen(servers.wait_for_console(lab, server))
-    assert len(seen) == 1
-    found = [ssd for ssd in lab.wish.scenario.ssds if ssd.serial == seen[0].serial]
-    assert [ssd.name in FREE for ssd in found] == [True]
-    assert seen[0].size_bytes == found[0].size_bytes
-    return found[0]
-
-
-@pytest.fixture(scope="session")
-def flavor(lab: Lab) -> str:
-    """A flavor that asks for one SSD."""
-    return lab.cloud.flavor("one-ssd", FLAVOR)
-
-
-@pytest.fixture(scope="session")
-def free(lab: Lab) -> list[Ssd]:
-    """The SSDs that may be given away."""
-    return [lab.wish.scenario.ssd(name) for name in FREE]
 
 
 def test_offers_the_free_ssds_and_says_why_not_the_others(lab: Lab, free: list[Ssd]) -> None:
@@ -151,6 +104,12 @@ def test_an_eraser_that_erases_nothing_leaves_the_ssd_reserved(
     assert "still holds data" in entry.reason
     assert providers(lab)[ssd.serial].inventories[CLASS]["reserved"] == 1
     assert content.at(lab.machine.backing_image(ssd.name), offset, len(nonce)) == nonce.encode()
+
+    with lab.steps.step("with a real eraser and a new start it is cleaned after all", 300):
+        lab.compute.kill()
+        lab.start_compute()
+        wait_until_available(lab, *free)
+    assert content.first_data(lab.machine.backing_image(ssd.name)) is None
 
 
 def _failed(lab: Lab, ssd: Ssd) -> ledger.Handle | None:

@@ -1,0 +1,39 @@
+"""The compute host loses its power while a server has an SSD."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import content, guest, ledger, servers
+from lab.lab import Lab
+from lab.scenario import Chance, Ssd
+from tests.lab.ssds import taken_by, wait_until_available
+
+pytestmark = pytest.mark.full
+
+
+def test_a_server_finds_its_data_after_the_host_lost_its_power(
+    lab: Lab, flavor: str, free: list[Ssd], chance: Chance
+) -> None:
+    nonce, offset = chance.nonce(), chance.offset(min(ssd.size_bytes for ssd in free), 32)
+    with lab.steps.step("server has an SSD and wrote to it", 300):
+        server = lab.cloud.boot("survivor", flavor, lab.images.guest(f"accel.nonce={nonce} accel.offset={offset}"))
+        servers.wait_for_status(lab, server, "ACTIVE")
+        ssd = taken_by(lab, server)
+    with lab.steps.step("L1 loses its power and boots again", 240):
+        lab.reboot_l1()
+    with lab.steps.step("nova-compute starts again", 300):
+        lab.start_compute()
+    entry = ledger.read(lab.machine).handles[ssd.serial]
+    assert (entry.state, entry.server) == ("assigned", server)
+    assert content.at(lab.machine.backing_image(ssd.name), offset, len(nonce)) == nonce.encode()
+    with lab.steps.step("server is started and has its SSD", 300):
+        servers.wait_for_status(lab, server, "SHUTOFF")
+        lab.cloud.act(server, "os-start")
+        servers.wait_for_status(lab, server, "ACTIVE")
+        console = servers.wait_for_console(lab, server)
+    assert guest.seen(console)[-1].serial == ssd.serial
+    with lab.steps.step("server is deleted, its SSD cleaned", 240):
+        servers.delete(lab, server)
+        wait_until_available(lab, *free)
+    assert content.first_data(lab.machine.backing_image(ssd.name)) is None
