@@ -138,6 +138,8 @@ class Lab:
         self.machine.stop()
 
     def _show_stacks(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            self.machine.show_processors()
         if "compute" in vars(self) and self.compute.pid:
             self.compute.show_stacks()
 

@@ -149,6 +149,11 @@ class Machine:
         """A command in the words of QEMU's human monitor, and what it says."""
         return str(self.ask("human-monitor-command", **{"command-line": line}))
 
+    def show_processors(self) -> None:
+        """Write QEMU's view of L1's processors to a log: it tells what a hung L1 does."""
+        text = "\n".join(self.hmp(line) for line in ("info status", "info cpus", "info registers -a", "info lapic"))
+        (self.run_folder.logs / "l1-processors.log").write_text(text)
+
     def backing_image(self, ssd_name: str) -> pathlib.Path:
         """The host's file that holds an SSD's content."""
         return qemu.image(self.run_folder.images, self.scenario.ssd(ssd_name))
