@@ -53,7 +53,7 @@ class ControlPlane:
             {"OS_NOVA_CONFIG_DIR": str(self._run.etc), "OS_NOVA_CONFIG_FILES": "api-paste.ini;nova.conf"},
         )
         for name in ("conductor", "scheduler"):
-            program = f"from nova.cmd.{name} import main; import sys; sys.exit(main())"
+            program = f"from nova.cmd.{name} import main; import lab.control.sqlite; import sys; sys.exit(main())"
             self._python(f"nova-{name}", ["-c", program, "--config-file", str(self._run.etc / "nova.conf")])
         for port in (self.ports.stand_ins, self.ports.placement, self.ports.compute):
             wait_for(functools.partial(listens, port), 0.2, self.check)

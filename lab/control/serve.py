@@ -16,6 +16,7 @@ def main() -> None:
     """Load the application and serve until killed."""
     module, port = sys.argv[1:]
     sys.argv[1:] = []  # the applications read their own arguments from here
+    importlib.import_module("lab.control.sqlite")
     application = importlib.import_module(module).application
     waitress.serve(application, host=HOST, port=int(port), threads=THREADS, _quiet=True)
 
