@@ -28,6 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: boots the emulated host; takes its time")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what needs no shared L1: one that boots its own is then done before the shared one starts."""
+    items.sort(key=lambda item: "lab" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def steps() -> Iterator[Steps]:
     """The session's steps, shown as a table in the end."""
