@@ -102,6 +102,7 @@ def test_what_is_new_on_the_machine_is_told_but_for_the_runs_own_folder(
 ) -> None:
     watched = tmp_path / "watched"
     watched.mkdir()
+    monkeypatch.delenv(hygiene.OTHERS_VARIABLE, raising=False)
     monkeypatch.setattr(hygiene, "WATCHED", (str(watched),))
     monkeypatch.setattr(folders, "SOCKET_PATH_LIMIT", 1000)
     before = hygiene.look()
