@@ -99,6 +99,7 @@ def _shell(arguments: argparse.Namespace) -> int:
     lab = _lab(arguments)
     with lab:
         (lab.start_nova if arguments.nova else lab.wait_for_l1)()
+        say("lab: a shell in L1 as root; exit ends the lab")
         lab.machine.channel.terminal()
     return _finished(lab)
 
