@@ -28,7 +28,7 @@ class Home:
         """Make the folder of one run, named by time and chance."""
         now = datetime.datetime.now(datetime.UTC).strftime("%m%d-%H%M%S")
         run = RunFolder(self.path / "runs" / f"{now}-{secrets.token_hex(2)}")
-        for folder in (run.path, run.logs, run.images, run.databases, run.etc, run.share):
+        for folder in (run.path, run.logs, run.images, run.databases, run.etc, run.home, run.temporary, run.share):
             folder.mkdir(parents=True)
         run.share.chmod(0o777)  # L1's services, not all of them root, write their logs here
         return run
@@ -70,6 +70,16 @@ class RunFolder:
     def etc(self) -> pathlib.Path:
         """Configuration files and keys of this run."""
         return self.path / "etc"
+
+    @property
+    def home(self) -> pathlib.Path:
+        """HOME of the run's processes: libraries keep caches there."""
+        return self.path / "home"
+
+    @property
+    def temporary(self) -> pathlib.Path:
+        """TMPDIR of the run's processes."""
+        return self.path / "tmp"
 
     @property
     def share(self) -> pathlib.Path:

@@ -68,7 +68,7 @@ class Machine:
     def __init__(self, scenario: Scenario, made_of: Parts, run: folders.RunFolder) -> None:
         self.scenario = scenario
         self.run_folder = run
-        self._environ = environment(run.name)
+        self._environ = environment(run)
         self.channel = Channel(run.etc, free_port(), self._environ)
         self._monitor = run.path / "qmp"
         self._process: Process | None = None

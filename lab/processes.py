@@ -10,6 +10,8 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
+from lab.folders import RunFolder
+
 MARKER = "NOVA_ACCEL_LAB_RUN"
 GRACE_S = 10.0
 
@@ -82,12 +84,12 @@ class Process:
             os.killpg(self._child.pid, number)
 
 
-def environment(run_name: str, **more: str) -> dict[str, str]:
-    """What every process of a run gets: little of ours, the marker, and ``more``."""
-    keep = ("LANG", "TERM", "TMPDIR")
-    base = {key: os.environ[key] for key in keep if key in os.environ} | {"PYTHONDONTWRITEBYTECODE": "1"}
+def environment(run: RunFolder, **more: str) -> dict[str, str]:
+    """What every process of a run gets: little of ours, the marker, folders of the run to leave things in, and ``more``."""
+    keep = {key: os.environ[key] for key in ("LANG", "TERM") if key in os.environ}
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return base | {"PATH": path, "HOME": "/nonexistent", MARKER: run_name} | more
+    own = {"PATH": path, "HOME": str(run.home), "TMPDIR": str(run.temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+    return keep | own | {MARKER: run.name} | more
 
 
 def marked(run_name: str) -> dict[int, str]:

@@ -71,7 +71,7 @@ class Broker:
         self._processes.append(Process(name, argv, log, self._environ()))
 
     def _environ(self) -> dict[str, str]:
-        base = environment(self._run.name)
+        base = environment(self._run)
         return base | {
             "PATH": f"{self._base / 'bin'}:{base['PATH']}",
             "HOME": str(self._base),

@@ -63,5 +63,5 @@ def _schema(what: str, conf: pathlib.Path, run: folders.RunFolder) -> None:
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
-            env=environment(run.name, PYTHONPATH=str(folders.CHECKOUT)),
+            env=environment(run, PYTHONPATH=str(folders.CHECKOUT)),
         )

@@ -73,5 +73,5 @@ class ControlPlane:
         self._python(name, ["-m", "lab.control.serve", module, str(port)], environ)
 
     def _python(self, name: str, words: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
-        env = environment(self._run.name, PYTHONPATH=str(folders.CHECKOUT), **(environ or {}))
+        env = environment(self._run, PYTHONPATH=str(folders.CHECKOUT), **(environ or {}))
         self._services.append(Process(name, [sys.executable, *words], self._run.logs / f"{name}.log", env))

@@ -83,8 +83,9 @@ def test_a_step_that_takes_too_long_is_ended_and_told() -> None:
 
 
 def test_a_process_of_a_run_is_found_by_its_marker_and_ended() -> None:
-    name = f"test-{time.monotonic_ns()}"
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=processes.environment(name))
+    run = folders.RunFolder(pathlib.Path(f"/test-{time.monotonic_ns()}"))
+    name = run.name
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=processes.environment(run))
     try:
         deadline = time.monotonic() + 10
         while child.pid not in processes.marked(name) and time.monotonic() < deadline:

@@ -1,0 +1,88 @@
+"""Root's side in the emulated host: no more capabilities than it says, and a tenant's data that the host does not look at."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from lab import servers
+from lab.lab import Lab
+from lab.machine import Machine
+from tests.lab.ssds import FREE, taken_by, wait_until_available
+
+pytestmark = pytest.mark.smoke
+
+CAP_SYS_PTRACE, CAP_SYS_ADMIN = 1 << 19, 1 << 21
+HEAD_BYTES = 64 * 1024
+
+# Stands before nvme: at the time of erasing it notes what udev made of the disk, and what there was to see.
+SPY = """\
+#!/bin/sh
+if [ "$1" = format ]; then
+    udevadm settle --timeout=30
+    { echo "there=$(blkid -p -o value -s TYPE "$2")"; udevadm info --query=property --name="$2"; } > /run/spy.log 2>&1
+fi
+exec /run/real-nvme "$@"
+"""
+
+
+@contextlib.contextmanager
+def spy_on_erasing(machine: Machine) -> Iterator[None]:
+    """While this lasts, /run/spy.log in L1 tells what udev knew about a disk when it was erased."""
+    path = machine.channel.run("readlink -f $(command -v nvme)").strip()
+    machine.channel.run(
+        f"cp {path} /run/real-nvme; cat > /run/spy-nvme; chmod 755 /run/spy-nvme; mount --bind /run/spy-nvme {path}",
+        given=SPY,
+    )
+    try:
+        yield
+    finally:
+        machine.channel.run(f"umount {path}")
+
+
+def file_system_head(folder: pathlib.Path) -> bytes:
+    """The beginning of an ext4 file system."""
+    image = folder / "ext4"
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    mkfs = shutil.which("mkfs.ext4", path="/usr/sbin:/sbin") or "mkfs.ext4"
+    subprocess.run([mkfs, "-q", "-F", str(image)], check=True)
+    return image.read_bytes()[:HEAD_BYTES]
+
+
+def test_the_daemons_keep_the_capabilities_they_say_and_no_other(lab: Lab) -> None:
+    with lab.steps.step("privsep daemons keep few capabilities", 60):
+        found = {name: capabilities(lab.machine, name) for name in ("reading", "acting")}
+    assert found == {"reading": {0}, "acting": {CAP_SYS_ADMIN | CAP_SYS_PTRACE}}
+
+
+def capabilities(machine: Machine, context: str) -> set[int]:
+    """Effective and permitted capabilities of the daemons of one context; sudo beside them is not one."""
+    text = machine.channel.run(
+        f"for pid in $(pgrep -f 'privsep-helper.*nova_accel.privsep.{context}_pctxt'); do"
+        " grep -q sudo /proc/$pid/comm || grep -E '^Cap(Eff|Prm):' /proc/$pid/status; done"
+    )
+    return {int(line.split()[1], 16) for line in text.splitlines()}
+
+
+def test_udev_does_not_look_at_what_a_guest_left_while_it_is_erased(lab: Lab, tmp_path: pathlib.Path) -> None:
+    free = [lab.wish.scenario.ssd(name) for name in FREE]
+    with lab.steps.step("a guest leaves a file system on its SSD", 300):
+        wait_until_available(lab, *free)
+        server = lab.cloud.boot("tenant", lab.cloud.flavor("udev", {"resources1:CUSTOM_SSD": "1"}), lab.images.guest())
+        servers.wait_for_status(lab, server, "ACTIVE")
+        ssd = taken_by(lab, server)
+        with lab.machine.backing_image(ssd.name).open("r+b") as device:
+            device.write(file_system_head(tmp_path))
+    with lab.steps.step("it is erased, and udev has not looked", 180), spy_on_erasing(lab.machine):
+        servers.delete(lab, server)
+        wait_until_available(lab, *free)
+        told = dict(line.split("=", 1) for line in lab.machine.channel.run("cat /run/spy.log").splitlines())
+    assert told["there"] == "ext4"
+    assert told["SYSTEMD_READY"] == "0"
+    assert not [name for name in told if name.startswith("ID_FS_")]
