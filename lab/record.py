@@ -217,7 +217,7 @@ def _erasing(disk: str) -> Iterator[Recording]:
             f"{name}.txt",
             f"yes data | head -c 1048576 | dd of={disk} conv=fsync status=none; {command}; status=$?; "
             f"echo \"left: $(head -c 1048576 {disk} | tr -d '\\000' | wc -c) of 1048576 bytes\"; exit $status",
-            command,
+            f"{command}  # then: how much data is left in the first MiB",
         )
     yield Recording("blkdiscard-zeroout-all.txt", f"blkdiscard --zeroout {disk}")
 

@@ -13,7 +13,7 @@ import pytest
 from lab import servers
 from lab.lab import Lab
 from lab.machine import Machine
-from tests.lab.ssds import FREE, taken_by, wait_until_available
+from tests.lab.ssds import taken_by, wait_until_available
 
 pytestmark = pytest.mark.smoke
 
@@ -71,9 +71,7 @@ def capabilities(machine: Machine, context: str) -> set[int]:
 
 
 def test_udev_does_not_look_at_what_a_guest_left_while_it_is_erased(lab: Lab, tmp_path: pathlib.Path) -> None:
-    free = [lab.wish.scenario.ssd(name) for name in FREE]
     with lab.steps.step("a guest leaves a file system on its SSD", 300):
-        wait_until_available(lab, *free)
         server = lab.cloud.boot("tenant", lab.cloud.flavor("udev", {"resources1:CUSTOM_SSD": "1"}), lab.images.guest())
         servers.wait_for_status(lab, server, "ACTIVE")
         ssd = taken_by(lab, server)
@@ -81,7 +79,7 @@ def test_udev_does_not_look_at_what_a_guest_left_while_it_is_erased(lab: Lab, tm
             device.write(file_system_head(tmp_path))
     with lab.steps.step("it is erased, and udev has not looked", 180), spy_on_erasing(lab.machine):
         servers.delete(lab, server)
-        wait_until_available(lab, *free)
+        wait_until_available(lab, ssd)
         told = dict(line.split("=", 1) for line in lab.machine.channel.run("cat /run/spy.log").splitlines())
     assert told["there"] == "ext4"
     assert told["SYSTEMD_READY"] == "0"
