@@ -7,9 +7,11 @@ import datetime
 import os
 import pathlib
 import secrets
+import shutil
 
 HOME_VARIABLE = "NOVA_ACCEL_LAB_DIR"
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+KEPT_RUNS = 10  # of 150 MB each
 SOCKET_PATH_LIMIT = 80  # a Unix socket's path ends at 107 bytes; ssh adds a suffix of its own
 
 
@@ -25,9 +27,12 @@ class Home:
         return self.path / "cache"
 
     def new_run(self) -> RunFolder:
-        """Make the folder of one run, named by time and chance."""
+        """Make the folder of one run, named by time and chance; the oldest ones go."""
+        runs = self.path / "runs"
+        for old in sorted(runs.glob("*"), key=lambda path: path.stat().st_mtime)[: -KEPT_RUNS + 1]:
+            shutil.rmtree(old, ignore_errors=True)
         now = datetime.datetime.now(datetime.UTC).strftime("%m%d-%H%M%S")
-        run = RunFolder(self.path / "runs" / f"{now}-{secrets.token_hex(2)}")
+        run = RunFolder(runs / f"{now}-{secrets.token_hex(2)}")
         for folder in (run.path, run.logs, run.images, run.databases, run.etc, run.home, run.temporary, run.share):
             folder.mkdir(parents=True)
         run.share.chmod(0o777)  # L1's services, not all of them root, write their logs here

@@ -115,6 +115,12 @@ def test_what_is_new_on_the_machine_is_told_but_for_the_runs_own_folder(
     assert hygiene.left_since(before, run) == []
 
 
+def test_the_last_runs_are_kept_and_older_ones_go(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "SOCKET_PATH_LIMIT", 1000)
+    made = [folders.Home(tmp_path).new_run() for _ in range(folders.KEPT_RUNS + 2)]
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {run.name for run in made[2:]}
+
+
 def test_a_folder_too_deep_for_sockets_is_refused_with_the_way_out(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ValueError, match=folders.HOME_VARIABLE):
         folders.Home(tmp_path / ("x" * 90)).new_run()
