@@ -70,6 +70,8 @@ def _tests(arguments: argparse.Namespace, wanted: str) -> int:
     import pytest
 
     os.chdir(folders.CHECKOUT)
+    temporary = folders.home().path / "pytest"  # nothing of pytest's in /tmp either
+    temporary.parent.mkdir(parents=True, exist_ok=True)
     return int(
         pytest.main(
             [
@@ -81,6 +83,7 @@ def _tests(arguments: argparse.Namespace, wanted: str) -> int:
                 "-p",
                 "no:cacheprovider",
                 "--tb=short",
+                f"--basetemp={temporary}",
                 f"--lab-seed={arguments.seed}",
                 f"--lab-drivers={arguments.drivers}",
             ]
