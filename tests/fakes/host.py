@@ -22,6 +22,8 @@ class FakeSsd:
     serial: str
     vendor_id: str = "1b36"
     product_id: str = "0010"
+    vendor_name: str = ""
+    """Where given, lspci prints names before the numbers, as with -nn."""
     group: str | None = None
     """IOMMU group; None gives it one of its own, "" none at all."""
     numa_node: int = -1
@@ -94,11 +96,18 @@ class FakeHost:
 
     def lspci(self) -> str:
         self.calls.append(("lspci",))
-        lines = [
-            f'{ssd.address} "0108" "{ssd.vendor_id}" "{ssd.product_id}" -r02 -p02 "1af4" "1100"\n'
-            for ssd in self.ssds.values()
-        ]
-        return '0000:00:00.0 "0600" "8086" "29c0" -p00 "1af4" "1100"\n' + "".join(lines) + self.extra_lspci
+        lines = "".join(self._lspci_line(ssd) for ssd in self.ssds.values())
+        return '0000:00:00.0 "0600" "8086" "29c0" -p00 "1af4" "1100"\n' + lines + self.extra_lspci
+
+    @staticmethod
+    def _lspci_line(ssd: FakeSsd) -> str:
+        if not ssd.vendor_name:
+            return f'{ssd.address} "0108" "{ssd.vendor_id}" "{ssd.product_id}" -r02 -p02 "1af4" "1100"\n'
+        vendor = f"{ssd.vendor_name} [{ssd.vendor_id}]"
+        return (
+            f'{ssd.address} "Non-Volatile memory controller [0108]" "{vendor}" "NVMe SSD, 3.2 TB [{ssd.product_id}]"'
+            f' -r02 -p02 "{vendor}" "Device [{ssd.product_id}]"\n'
+        )
 
     def who_uses(self, addresses: Sequence[str]) -> dict[str, str]:
         if addresses:

@@ -110,19 +110,33 @@ class InspurTest(base.AccelTestCase):
 
     enabled_drivers = ("inspur_nvme_ssd_driver",)
 
-    def test_from_a_recorded_line_to_the_guest_and_back(self) -> None:
-        ssd = FakeSsd("0000:db:00.0", "INSPUR01", "1bd4", "1003")
-        behind_vmd = FakeSsd("10000:01:00.0", "INSPUR02", "1bd4", "1003")
-        other_vendor = FakeSsd("0000:02:00.0", "OTHER")
-        self.start_host("compute1", ssd, behind_vmd, other_vendor)
-        assert set(self.our_providers()) == {"compute1_accel_ssd_INSPUR01"}
-        assert {"CUSTOM_SSD_INSPUR", "CUSTOM_SSD_PRODUCT_ID_1003"} <= set(
-            self._get_provider_traits(self.provider("INSPUR01")["uuid"])
+    def test_from_the_line_to_the_guest_and_back_whatever_pci_ids_calls_the_vendor(self) -> None:
+        old_name = "Inspur Electronic Information Industry Co., Ltd."
+        machine = self.start_host(
+            "compute1",
+            FakeSsd("0000:db:00.0", "INSPUR01", "1bd4", "1003"),
+            FakeSsd("0000:dc:00.0", "INSPUR02", "1bd4", "1003", vendor_name=old_name),
+            FakeSsd("0000:dd:00.0", "INSPUR03", "1bd4", "1003", vendor_name="IEIT SYSTEMS Co., Ltd"),
+            FakeSsd("0000:02:00.0", "OTHER"),
         )
-        server = self.boot(self.ssd_flavor())
-        assert self.in_domain(server) == ["INSPUR01"]
-        self._delete_server(server)
-        assert self.state("INSPUR01") == "available"
+        serials = ["INSPUR01", "INSPUR02", "INSPUR03"]
+        assert set(self.our_providers()) == {f"compute1_accel_ssd_{serial}" for serial in serials}
+        for serial in serials:
+            traits = set(self._get_provider_traits(self.provider(serial)["uuid"]))
+            assert {"CUSTOM_SSD_INSPUR", "CUSTOM_SSD_PRODUCT_ID_1003", "CUSTOM_SSD_VENDOR_ID_1BD4"} <= traits
+        servers = [self.boot(self.ssd_flavor(trait1__CUSTOM_SSD_INSPUR="required")) for _ in serials]
+        assert sorted(self.in_domain(server) for server in servers) == [[serial] for serial in serials]
+        for server in servers:
+            self._delete_server(server)
+        assert {self.state(serial) for serial in serials} == {"available"}
+        assert {ssd.bound_to for ssd in machine.ssds.values()} == {"nvme"}
+
+    def test_a_five_digit_domain_is_read_and_refused_with_the_reason(self) -> None:
+        self.start_host("compute1", FakeSsd("10000:01:00.0", "INSPUR01", "1bd4", "1003"))
+        (sighting,) = self.ledger().sightings().values()
+        assert (sighting.address, sighting.driver) == ("10000:01:00.0", "inspur_nvme_ssd_driver")
+        assert "switch Intel VMD off for it" in sighting.sentence
+        assert self.our_providers() == {}
 
 
 class NothingEnabledTest(base.AccelTestCase):
