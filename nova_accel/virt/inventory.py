@@ -8,6 +8,7 @@ from oslo_log import log as logging
 from nova_accel import discovery
 from nova_accel.discovery import Candidate, Memory, Snapshot
 from nova_accel.drivers.base import Driver
+from nova_accel.facts import pci
 from nova_accel.host import Host
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
@@ -52,6 +53,11 @@ class Inventory:
     def candidate(self, handle: HandleId) -> Candidate | None:
         """The controller that had this handle when last looked."""
         return self.snapshot.by_handle().get(handle)
+
+    def is_still_there(self, candidate: Candidate) -> bool:
+        """Whether the device has stayed in its place since it was looked at: neither taken out nor exchanged."""
+        facts = pci.read(self._host.roots, candidate.function.record.address)
+        return facts is not None and facts.incarnation == candidate.function.incarnation
 
     def _note(self, candidate: Candidate, memory: Memory) -> None:
         assert candidate.device is not None

@@ -61,8 +61,10 @@ class Releaser:
 
     def _settle(self, entry: Entry) -> bool:
         candidate = self._inventory.candidate(entry.handle)
-        if candidate is None:
-            self._ledger.explain(entry.handle, "is not in this host")
+        if candidate is None or not self._inventory.is_still_there(candidate):
+            self._ledger.explain(
+                entry.handle, "is not in this host, or not where it was; cleaned once it is found again"
+            )
             return False
         address = str(candidate.function.record.address)
         if entry.may_be_erased:

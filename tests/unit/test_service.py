@@ -235,9 +235,22 @@ def test_another_ssd_in_the_slot_is_not_erased_in_the_old_ones_name(make_bench):
     start(bench, "SN1")
     bench.host.unplug(ONE)
     bench.host.plug(ssd(serial="SN2", bound_to="vfio-pci", content={0: b"not SN1's"}))
+    calls = list(bench.host.calls)
     bench.service.releaser.release(SERVER, "Nova deleted it")
-    assert bench.state("SN1") == "clean failed"
+    assert bench.state("SN1") == "dirty"
     assert bench.host.ssds[ONE].content == {0: b"not SN1's"}
+    assert bench.host.calls == calls
+
+
+def test_an_ssd_that_moved_is_cleaned_where_it_is_found_again(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    moved = bench.host.unplug(ONE)
+    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.host.plug(replace(moved, address=TWO, bound_to="nvme", content={0: b"secret"}))
+    bench.service.work()
+    assert bench.state("SN1") == "available"
+    assert bench.host.ssds[TWO].content == {}
 
 
 def test_only_a_deleted_server_without_a_domain_is_released(make_bench):
