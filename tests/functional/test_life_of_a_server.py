@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from nova import context as nova_context
 from nova import exception as nova_exception
+from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_accel.model import HandleId
@@ -148,3 +149,52 @@ class ConfigurationTest(base.AccelTestCase):
             "[nova_accel] nvme_ssd_filter = 'vendor:8086' is not valid: "
             "expected key:pattern with each key once, out of vendor_id, product_id, address, serial."
         )
+
+
+class MovedServerTest(base.AccelTestCase):
+    """What a server leaves behind on a host stays reserved with its data until the server is deleted."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for host in ("compute1", "compute2"):
+            self.start_host(host, *base.ssds(1))
+        self.server = self.boot(self.ssd_flavor(), host="compute1")
+        self.source = self.machines["compute1"].ssds[ONE]
+        self.source.content = dict(SECRET)
+
+        def power_off(driver: libvirt_driver.LibvirtDriver, context: object, instance: object, *args: object) -> str:
+            driver.power_off(instance)
+            return "{}"
+
+        with base.patched(libvirt_driver.LibvirtDriver, "migrate_disk_and_power_off", power_off):
+            self.api.post_server_action(self.server["id"], {"migrate": None})
+            self._wait_for_state_change(self.server, "VERIFY_RESIZE")
+
+    def test_a_confirmed_migration_keeps_the_source_reserved_and_a_delete_cleans_both(self) -> None:
+        # The source's nova-compute knows its own name; in one process with the other it has to be told.
+        self.flags(host="compute1")
+        self.api.post_server_action(self.server["id"], {"confirmResize": None})
+        self._wait_for_state_change(self.server, "ACTIVE")
+        self.audit()
+        assert self.in_domain(self.server, "compute2") == ["SN01"]
+        assert (self.inventory("SN01", "compute1")["reserved"], self.used("SN01", "compute1")) == (1, 0)
+        assert self.source.content == SECRET
+        self.boot(self.ssd_flavor(), "ERROR")
+
+        self._delete_server(self.server)
+        for host in ("compute1", "compute2"):
+            self.computes[host].driver._accel.work()
+            assert self.state("SN01", host) == "available"
+            assert self.inventory("SN01", host)["reserved"] == 0
+        assert self.source.content == {}
+
+    def test_a_reverted_migration_gives_the_server_its_old_ssd_with_its_data(self) -> None:
+        self.machines["compute2"].ssds[ONE].content = dict(SECRET)
+        self.api.post_server_action(self.server["id"], {"revertResize": None})
+        self._wait_for_state_change(self.server, "ACTIVE")
+        self.audit()
+        assert self.in_domain(self.server, "compute1") == self.in_instance(self.server) == ["SN01"]
+        assert self.source.content == SECRET
+        assert (self.inventory("SN01", "compute1")["reserved"], self.used("SN01", "compute1")) == (0, 1)
+        assert (self.inventory("SN01", "compute2")["reserved"], self.used("SN01", "compute2")) == (1, 0)
+        assert self.machines["compute2"].ssds[ONE].content == SECRET
