@@ -1,5 +1,7 @@
 """Mends Nova's fake libvirt where the real one does something else that we rely on."""
 
+from typing import Any
+
 import fixtures
 from lxml import etree
 from nova.tests.fixtures import libvirt as fakelibvirt
@@ -9,14 +11,36 @@ class UserAliasesAreKept(fixtures.Fixture):
     """libvirt gives back an alias that begins with ``ua-``; the fake numbers all host devices anew."""
 
     def _setUp(self) -> None:  # noqa: N802  the fixtures library's name
+        parsed = fakelibvirt.Domain._parse_definition
         described = fakelibvirt.Domain.XMLDesc
 
-        def xml_desc(domain: fakelibvirt.Domain, flags: int) -> str:
+        def parse_definition(domain: Any, xml: Any) -> Any:
+            domain.user_aliases = _user_aliases(etree.fromstring(xml))
+            return parsed(domain, xml)
+
+        def xml_desc(domain: Any, flags: int) -> str:
             root = etree.fromstring(described(domain, flags))
-            infos = domain._def["devices"]["hostdevs"]
-            for info, element in zip(infos, root.iterfind("devices/hostdev"), strict=True):
-                if info.get("alias", "").startswith("ua-"):
-                    element.find("alias").set("name", info["alias"])
+            for element in root.iterfind("devices/hostdev"):
+                alias = domain.user_aliases.get(_address(element))
+                if alias is not None:
+                    # Nova 31's fake writes no alias at all.
+                    found = element.find("alias")
+                    (etree.SubElement(element, "alias") if found is None else found).set("name", alias)
             return etree.tostring(root).decode()
 
+        self.useFixture(fixtures.MonkeyPatch("nova.tests.fixtures.libvirt.Domain._parse_definition", parse_definition))
         self.useFixture(fixtures.MonkeyPatch("nova.tests.fixtures.libvirt.Domain.XMLDesc", xml_desc))
+
+
+def _user_aliases(domain: etree._Element) -> dict[tuple[str, ...], str]:
+    found = {_address(one): one.find("alias") for one in domain.iterfind("devices/hostdev")}
+    return {
+        address: alias.get("name")
+        for address, alias in found.items()
+        if alias is not None and alias.get("name", "").startswith("ua-")
+    }
+
+
+def _address(hostdev: etree._Element) -> tuple[str, ...]:
+    address = hostdev.find("source/address")
+    return tuple(sorted(f"{key}={value}" for key, value in address.items())) if address is not None else ()
