@@ -5,7 +5,6 @@ Who calls it, and in which thread, is not its business.
 
 import contextlib
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 
 from oslo_log import log as logging
@@ -28,7 +27,8 @@ class Cleaner:
     def __init__(self, host: Host, ledger: Ledger) -> None:
         self._host = host
         self._ledger = ledger
-        self._locks: dict[HandleId, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: dict[HandleId, threading.Lock] = {}
+        self._locks_guard = threading.Lock()
         self._tried: set[HandleId] = set()
 
     def clean(self, handle: HandleId, address: str) -> bool:
@@ -89,7 +89,10 @@ class Cleaner:
 
     @contextlib.contextmanager
     def _alone(self, handle: HandleId) -> Iterator[None]:
-        with self._locks[handle]:
+        # Two threads that meet here for the first time must get the same lock.
+        with self._locks_guard:
+            lock = self._locks.setdefault(handle, threading.Lock())
+        with lock:
             yield
 
 
