@@ -76,7 +76,7 @@ class HandleId:
 
     resource_class: str
     identity: str
-    """NVMe serial number; PMEM namespace uuid. It is what ``objects.Resource.identifier`` holds."""
+    """NVMe serial number; uuid in the label of a PMEM namespace. It is what ``objects.Resource.identifier`` holds."""
 
     def __str__(self) -> str:
         return f"{self.resource_class} {self.identity}"
@@ -84,14 +84,21 @@ class HandleId:
 
 @dataclass(frozen=True)
 class AttachHandle:
-    """What one guest gets: one SSD."""
+    """What one guest gets: one SSD, or one PMEM namespace."""
 
     id: HandleId
     kind: HandleKind
     address: str
-    """Where it is now: a PCI address."""
+    """Where it is now: a PCI address, or the namespace's name such as ``namespace0.1``."""
     incarnation: str
     """Changes whenever the device is removed, replaced or the host reboots; see :mod:`nova_accel.facts.presence`."""
+    size_bytes: int | None = None
+    """What a guest is given; None where it is not known without opening the device."""
+    align_bytes: int | None = None
+    """The alignment that a mapping of it needs; None for what is not mapped."""
+    numa_node: int | None = None
+    label: str = ""
+    """The operator's word for it, as in ``pmem_namespaces``; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +106,15 @@ class Deployable:
     """The part of a device that becomes one resource provider."""
 
     kind: str
-    """Short word for provider names, such as ``ssd``."""
+    """Short word for provider names: ``ssd`` or ``pmem``."""
     identity: str
-    resource_class: str
     traits: frozenset[str]
     handles: tuple[AttachHandle, ...]
 
 
 @dataclass(frozen=True)
 class Device:
-    """The hardware: one SSD."""
+    """The hardware: one SSD, or one PMEM region."""
 
     driver: str
     deployables: tuple[Deployable, ...]

@@ -2,35 +2,57 @@
 
 import sqlite3
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x6E61636C  # "nacl"
 
 _TABLES = """
 CREATE TABLE handle (
+    identity       TEXT PRIMARY KEY,  -- what stays when address, label or configuration change
     resource_class TEXT NOT NULL,
-    identity       TEXT NOT NULL,
     provider       TEXT NOT NULL,  -- the provider's name without the node's, as 'ssd_<serial>'
     state          TEXT NOT NULL,
     server         TEXT,           -- uuid of the server that has it, or had it last
     released       TEXT,           -- the evidence for its release; NULL: its content may not be erased
     reason         TEXT NOT NULL DEFAULT '',
-    since          TEXT NOT NULL,  -- UTC, ISO 8601
-    PRIMARY KEY (resource_class, identity)
+    drained        TEXT,           -- why an operator drained it; NULL: it is not
+    asked          TEXT,           -- since when an operator wants it cleaned; NULL: nobody does
+    cleaned        TEXT,           -- when and how it was last proven clean
+    since          TEXT NOT NULL   -- UTC, ISO 8601
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sighting (
     address        TEXT PRIMARY KEY,
     incarnation    TEXT NOT NULL,  -- the same only while the device stays in place
-    serial         TEXT,           -- the one read while the kernel showed it
+    identity       TEXT,           -- the one read while the kernel showed it
     driver         TEXT,           -- which of our drivers takes it
     reason         TEXT NOT NULL,  -- the verdict
     sentence       TEXT NOT NULL,
+    resource_class TEXT,           -- NULL while no driver takes it
+    details        TEXT NOT NULL,  -- for people: a JSON object of words
     since          TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE note (
+    name           TEXT PRIMARY KEY,
+    value          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+# A sighting of version 1 is only the last look's result; the next look makes it anew. Its serials must stay, because a
+# device on vfio-pci shows none.
+_FROM_1 = """
+ALTER TABLE handle RENAME TO handle_1;
+ALTER TABLE sighting RENAME TO sighting_1;
+{tables}
+INSERT INTO handle (identity, resource_class, provider, state, server, released, reason, since)
+    SELECT identity, resource_class, provider, state, server, released, reason, since FROM handle_1;
+INSERT INTO sighting (address, incarnation, identity, driver, reason, sentence, details, since)
+    SELECT address, incarnation, serial, driver, reason, sentence, '{{}}', since FROM sighting_1;
+DROP TABLE handle_1;
+DROP TABLE sighting_1;
 """
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables of a new file, or check those of an old one; one transaction.
+    """Make the tables of a new file, bring those of an older nova_accel up to date, or check them; one transaction.
 
     :raises sqlite3.DatabaseError: when the file belongs to something else or to a newer nova_accel
     """
@@ -41,15 +63,18 @@ def prepare(connection: sqlite3.Connection) -> None:
         version = _pragma(connection, "user_version")
         application = _pragma(connection, "application_id")
         if version == 0 and application == 0:
-            _create(connection)
+            _run(connection, _TABLES)
         elif application != APPLICATION_ID:
             raise sqlite3.DatabaseError("it is an SQLite file of another program")
+        elif version == 1:
+            _run(connection, _FROM_1.format(tables=_TABLES))
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"it has schema {version}, this nova_accel knows {VERSION}")
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";\n"):
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    # Not executescript: it would commit first, and a half-made file must never be seen.
+    for statement in statements.split(";\n"):
         if statement.strip():
             connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

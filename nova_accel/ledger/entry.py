@@ -1,0 +1,49 @@
+"""What the ledger holds, as values."""
+
+from dataclasses import dataclass
+
+from nova_accel.ledger.states import State
+from nova_accel.model import HandleId
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger knows about one handle."""
+
+    handle: HandleId
+    provider: str
+    """The provider's name without the node's, such as ``ssd_S4EVNF0M500001``."""
+    state: State
+    server: str | None = None
+    """Uuid of the server that has it, or had it last."""
+    released: str | None = None
+    reason: str = ""
+    """Why it is not available."""
+    since: str = ""
+    """UTC, ISO 8601."""
+    drained: str | None = None
+    """Why an operator drained it; None when it is not."""
+    asked: str | None = None
+    """Since when an operator wants it cleaned; None when nobody does."""
+    cleaned: str | None = None
+    """When and how it was last proven clean."""
+
+    @property
+    def may_be_erased(self) -> bool:
+        """Whether there is evidence that its last server released it."""
+        return self.released is not None
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was last seen at an address, and the verdict on it."""
+
+    address: str
+    incarnation: str
+    identity: str | None
+    driver: str | None
+    reason: str
+    sentence: str
+    resource_class: str | None = None
+    details: str = "{}"
+    """For people: a JSON object of words, such as vendor and product."""

@@ -1,0 +1,88 @@
+"""What an operator says about handles, by command, while nova-compute runs.
+
+The commands write here and nova-compute reads: a counter tells it cheaply that there is something new. Nothing of it bypasses the
+table of transitions.
+"""
+
+import sqlite3
+
+from nova_accel.exception import HandleUnavailable
+from nova_accel.ledger.entry import Entry
+from nova_accel.ledger.file import LedgerFile, now
+from nova_accel.ledger.rows import find
+from nova_accel.ledger.states import State
+
+_COUNTER = "operator"
+_WHO = "the operator"
+_CLEANABLE = (State.DIRTY, State.CLEANING, State.CLEAN_FAILED)
+
+
+class OperatorsPart:
+    """Drain, undrain and ask for cleaning."""
+
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+
+    def changes(self) -> int:
+        """How often an operator said something: compare it with an earlier answer."""
+        with self._file.connection() as connection:
+            row = connection.execute("SELECT value FROM note WHERE name = ?", (_COUNTER,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def drain(self, identity: str, reason: str) -> Entry:
+        """Offer a handle to nobody any more; a server that has it keeps it. A second call changes the reason only.
+
+        :returns: the entry as it was before
+        :raises HandleUnavailable: when the ledger does not know it
+        """
+        with self._file.transaction() as connection:
+            known = _known(connection, identity)
+            connection.execute("UPDATE handle SET drained = ? WHERE identity = ?", (reason, identity))
+            _count(connection)
+        return known
+
+    def undrain(self, identity: str) -> Entry:
+        """Offer a drained handle again, once it is clean; one that is not drained stays as it is.
+
+        :returns: the entry as it was before
+        :raises HandleUnavailable: when the ledger does not know it
+        """
+        with self._file.transaction() as connection:
+            known = _known(connection, identity)
+            connection.execute("UPDATE handle SET drained = NULL WHERE identity = ?", (identity,))
+            _count(connection)
+        return known
+
+    def ask_for_cleaning(self, identity: str, *, erase_foreign_data: bool) -> Entry:
+        """Have a handle cleaned, or read again, as soon as nova-compute gets to it.
+
+        :param erase_foreign_data: take the operator's word as evidence that content which no server released may be erased
+        :returns: the entry as it was before
+        :raises HandleUnavailable: when the ledger does not know it, or there is nothing to clean
+        """
+        with self._file.transaction() as connection:
+            known = _known(connection, identity)
+            if known.state not in _CLEANABLE:
+                whose = f" to server {known.server}" if known.state is State.ASSIGNED else ""
+                raise HandleUnavailable(identity, _WHO, f"it is {known.state.value}{whose}, so there is nothing to clean")
+            connection.execute("UPDATE handle SET asked = ? WHERE identity = ?", (now(), identity))
+            if erase_foreign_data and not known.may_be_erased:
+                connection.execute(
+                    "UPDATE handle SET released = ? WHERE identity = ?",
+                    (f"an operator said at {now()} that its content may be erased", identity),
+                )
+            _count(connection)
+        return known
+
+
+def _known(connection: sqlite3.Connection, identity: str) -> Entry:
+    known = find(connection, identity)
+    if known is None:
+        raise HandleUnavailable(identity, _WHO, "the ledger of this host does not know it; see nova-accel device list")
+    return known
+
+
+def _count(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "INSERT INTO note (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", (_COUNTER,)
+    )

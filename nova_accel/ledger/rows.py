@@ -1,0 +1,58 @@
+"""Rows of the table of handles, inside a transaction that somebody else began."""
+
+import sqlite3
+
+from nova_accel.exception import HandleUnavailable
+from nova_accel.ledger.entry import Entry
+from nova_accel.ledger.file import now
+from nova_accel.ledger.states import Event, State, after
+from nova_accel.model import HandleId
+
+ENTRIES = (
+    "SELECT resource_class, identity, provider, state, server, released, reason, since, drained, asked, cleaned FROM handle"
+)
+
+
+def entry(row: tuple[str, ...]) -> Entry:
+    """Make the value of a row of :data:`ENTRIES`."""
+    resource_class, identity, provider, state, *rest = row
+    return Entry(HandleId(resource_class, identity), provider, State(state), *rest)
+
+
+def find(connection: sqlite3.Connection, identity: str) -> Entry | None:
+    """The entry with an identity, whatever its resource class."""
+    row = connection.execute(ENTRIES + " WHERE identity = ?", (identity,)).fetchone()
+    return entry(row) if row else None
+
+
+def required(connection: sqlite3.Connection, handle: HandleId, wanted_by: str) -> Entry:
+    """The entry of a handle.
+
+    :raises HandleUnavailable: when there is none, or it is of another resource class
+    """
+    known = find(connection, handle.identity)
+    if known is None:
+        raise HandleUnavailable(handle.identity, wanted_by, "this host has never offered it")
+    if known.handle != handle:
+        raise HandleUnavailable(handle.identity, wanted_by, f"this host has it as {known.handle.resource_class}")
+    return known
+
+
+def apply(
+    connection: sqlite3.Connection,
+    handle: HandleId,
+    event: Event,
+    *,
+    server: str | None,
+    released: str | None,
+    reason: str = "",
+) -> None:
+    """Move a handle to the state that follows an event.
+
+    :raises nova_accel.ledger.states.IllegalTransition: when the event cannot happen now
+    """
+    state = required(connection, handle, "nobody").state
+    connection.execute(
+        "UPDATE handle SET state = ?, server = ?, released = ?, reason = ?, since = ? WHERE identity = ?",
+        (after(str(handle), state, event).value, server, released, reason, now(), handle.identity),
+    )
