@@ -27,6 +27,15 @@ class Host(Protocol):
     def who_uses(self, addresses: Sequence[str]) -> dict[str, str]:
         """A sentence for each of these SSDs that the host uses: held against an exclusive open, or open for writing."""
 
+    def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
+        """Types of the signatures on the SSDs' disks and partitions as wipefs names them, such as ``LVM2_member``.
+
+        One that the nvme driver does not run is left out; :data:`nova_accel.privsep.reading.UNREADABLE` stands for one that could not be read.
+        """
+
+    def mounted_elsewhere(self, addresses: Sequence[str]) -> dict[str, str]:
+        """Words on a mount of an SSD or its partition in another mount namespace: ``/mnt in the mount namespace of sh (process 123)``."""
+
     def hand_over(self, address: str, serial: str) -> None:
         """Bind the SSD to vfio-pci after a last check on root's side; repeated without harm."""
 
@@ -46,6 +55,32 @@ class Host(Protocol):
         """Erase every namespace."""
 
     def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
+        """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""
+
+    def ndctl(self) -> str:
+        """What ``ndctl list -NRDvi`` prints; a missing ndctl is an error."""
+
+    def namespace_users(self, devs: Sequence[str]) -> dict[str, str]:
+        """A sentence for each of these PMEM namespaces that something on the host uses.
+
+        That is: a process that has its dax device open or mapped, also one that was disabled or deleted meanwhile; its block device
+        mounted, held or open for writing.
+        """
+
+    def check_namespace(self, dev: str, uuid: str) -> str:
+        """The path of the dax device, after the last check before a guest: identity, devdax and enabled, used by nobody.
+
+        :param dev: the namespace's name now, such as ``namespace0.1``
+        :param uuid: of the namespace's label
+        """
+
+    def namespace_size(self, dev: str, uuid: str) -> int:
+        """Size in bytes of the dax device."""
+
+    def zero_namespace(self, dev: str, uuid: str) -> None:
+        """Write zeros to the whole dax device, durably; refused like :meth:`check_namespace`."""
+
+    def namespace_first_nonzero(self, dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> int:
         """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""
 
 
