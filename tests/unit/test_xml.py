@@ -1,43 +1,133 @@
-"""hostdev elements."""
+"""Elements of a domain's XML, one by one and found in a whole domain."""
 
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
 from nova_accel.model import PciAddress
-from nova_accel.xml import hostdev
+from nova_accel.xml import domain
+from nova_accel.xml.alias import alias_for
 from nova_accel.xml.hostdev import PciHostdev
+from nova_accel.xml.memory import NvdimmMemory
+
+MIB = 1024**2
+GIB = 1024**3
 
 ADDRESSES = st.builds(PciAddress, st.integers(0, 0xFFFF), st.integers(0, 255), st.integers(0, 31), st.integers(0, 7))
-ALIASES = st.text(max_size=30).map(hostdev.alias_for)
+ALIASES = st.text(max_size=30).map(alias_for)
+HOSTDEVS = st.builds(PciHostdev, ADDRESSES, ALIASES, st.booleans())
+KIB = st.integers(1, 2**44)
+NVDIMMS = st.builds(
+    NvdimmMemory,
+    path=st.from_regex(r"/dev/dax[0-9]{1,3}\.[0-9]{1,3}", fullmatch=True),
+    size_kib=KIB,
+    align_kib=KIB,
+    alias=ALIASES,
+    node=st.integers(0, 255),
+    label_kib=KIB,
+)
 
-GOLDEN = (
+HOSTDEV = (
     '<hostdev mode="subsystem" type="pci" managed="no">'
     '<source><address domain="0x0000" bus="0x5e" slot="0x00" function="0x1"/></source>'
     '<alias name="ua-accel-S4EVNF0M500001"/><rom enabled="no"/></hostdev>'
 )
+NVDIMM = (
+    '<memory model="nvdimm" access="shared">'
+    '<source><path>/dev/dax0.1</path><alignsize unit="KiB">2048</alignsize><pmem/></source>'
+    '<target><size unit="KiB">6291456</size><node>1</node><label><size unit="KiB">2048</size></label></target>'
+    '<alias name="ua-accel-1d2f8fb6-4f9c-4f6a-8f3e-0c2d9a3f7b11"/></memory>'
+)
 
 
-def test_the_element_is_what_libvirt_documents():
-    element = PciHostdev(PciAddress(0, 0x5E, 0, 1), "S4EVNF0M500001").to_element()
-    assert etree.tostring(element).decode() == GOLDEN
+def written(element: PciHostdev | NvdimmMemory) -> str:
+    return etree.tostring(element.to_element()).decode()
 
 
-@given(st.builds(PciHostdev, ADDRESSES, ALIASES, st.booleans()))
-def test_reading_an_element_gives_back_what_was_written(device):
+def in_domain(*devices: str) -> str:
+    return f"<domain><devices>{''.join(devices)}</devices></domain>"
+
+
+def test_a_hostdev_is_what_libvirt_documents() -> None:
+    assert written(PciHostdev(PciAddress(0, 0x5E, 0, 1), "S4EVNF0M500001")) == HOSTDEV
+
+
+def test_an_nvdimm_is_what_libvirt_documents() -> None:
+    nvdimm = NvdimmMemory("/dev/dax0.1", 6 * MIB, 2048, alias="1d2f8fb6-4f9c-4f6a-8f3e-0c2d9a3f7b11", node=1)
+    assert written(nvdimm) == NVDIMM
+
+
+@given(HOSTDEVS)
+def test_reading_a_hostdev_gives_back_what_was_written(device: PciHostdev) -> None:
     assert PciHostdev.from_element(device.to_element()) == device
 
 
+@given(NVDIMMS)
+def test_reading_an_nvdimm_gives_back_what_was_written(device: NvdimmMemory) -> None:
+    assert NvdimmMemory.from_element(etree.fromstring(written(device))) == device
+
+
+@pytest.mark.parametrize(
+    ("ours", "other"),
+    [
+        ('"nvdimm"', '"virtio-pmem"'),
+        ('"shared"', '"private"'),
+        ("<pmem/>", ""),
+        ("ua-accel-", "ua-somebody-"),
+        ('<size unit="KiB">6291456</size>', '<size unit="GiB">6</size>'),
+        ("<node>1</node>", ""),
+        ("<path>/dev/dax0.1</path>", ""),
+        ('<label><size unit="KiB">2048</size></label>', ""),
+    ],
+)
+def test_an_nvdimm_that_differs_from_ours_in_one_thing_is_not_ours(ours: str, other: str) -> None:
+    assert NVDIMM.count(ours) == 1
+    assert NvdimmMemory.from_element(etree.fromstring(NVDIMM.replace(ours, other))) is None
+
+
 @given(st.text(max_size=40))
-def test_an_alias_has_only_characters_that_libvirt_takes(identity):
-    assert set(hostdev.alias_for(identity)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+def test_an_alias_has_only_characters_that_libvirt_takes(identity: str) -> None:
+    assert set(alias_for(identity)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-def test_two_identities_that_differ_in_forbidden_characters_have_two_aliases():
-    assert hostdev.alias_for("SN 1") != hostdev.alias_for("SN.1")
+def test_two_identities_that_differ_in_forbidden_characters_have_two_aliases() -> None:
+    assert alias_for("SN 1") != alias_for("SN.1")
 
 
-def test_only_our_own_devices_of_a_domain_have_an_alias():
+def test_only_our_own_pci_devices_of_a_domain_have_an_alias() -> None:
     foreign = '<hostdev type="pci"><source><address bus="0x02" slot="0x00" function="0x0"/></source></hostdev>'
-    xml = f"<domain><devices>{GOLDEN}{foreign}</devices></domain>"
-    assert hostdev.pci_addresses(xml) == {PciAddress(0, 0x5E, 0, 1): "S4EVNF0M500001", PciAddress(0, 2, 0, 0): None}
+    assert domain.pci_addresses(in_domain(HOSTDEV, foreign)) == {
+        PciAddress(0, 0x5E, 0, 1): "S4EVNF0M500001",
+        PciAddress(0, 2, 0, 0): None,
+    }
+
+
+def test_only_our_own_memory_of_a_domain_has_an_alias() -> None:
+    foreign = '<memory model="virtio-pmem" access="shared"><source><path>/dev/dax1.0</path></source></memory>'
+    plain = '<memory model="dimm"><target><size unit="KiB">524288</size><node>0</node></target></memory>'
+    assert domain.nvdimm_paths(in_domain(NVDIMM, foreign, plain, HOSTDEV)) == {
+        "/dev/dax0.1": "1d2f8fb6-4f9c-4f6a-8f3e-0c2d9a3f7b11",
+        "/dev/dax1.0": None,
+    }
+
+
+def test_a_path_that_a_domain_names_twice_has_no_alias() -> None:
+    foreign = '<memory model="nvdimm"><source><path>/dev/dax0.1</path></source></memory>'
+    assert domain.nvdimm_paths(in_domain(foreign, NVDIMM)) == {"/dev/dax0.1": None}
+    assert domain.nvdimm_paths(in_domain(NVDIMM, foreign)) == {"/dev/dax0.1": None}
+
+
+@given(st.integers(1, 2**45), st.sampled_from([4096, 2 * MIB, GIB]))
+def test_an_nvdimm_fits_its_dax_device_and_the_tools_rules(size_bytes: int, align_bytes: int) -> None:
+    try:
+        nvdimm = NvdimmMemory.for_dax("/dev/dax0.1", size_bytes, align_bytes, "a")
+    except ValueError:
+        assert size_bytes < 2 * align_bytes + 4 * MIB + GIB
+        return
+    assert nvdimm.size_kib * 1024 <= size_bytes
+    assert nvdimm.size_kib % math.lcm(align_bytes // 1024, 1024) == 0
+    assert 0 < nvdimm.guest_bytes <= size_bytes - 2 * MIB
+    assert nvdimm.guest_bytes % align_bytes == 0

@@ -1,0 +1,30 @@
+"""What of the host a whole domain takes: its PCI devices and its persistent memory, ours and others'."""
+
+from lxml import etree
+
+from nova_accel.model import PciAddress
+from nova_accel.xml import address as pci
+from nova_accel.xml.alias import alias_of
+
+
+def pci_addresses(domain_xml: str) -> dict[PciAddress, str | None]:
+    """Addresses of all PCI host devices in a domain's XML, with the alias of those that are ours."""
+    found: dict[PciAddress, str | None] = {}
+    for element in etree.fromstring(domain_xml.encode()).iterfind("devices/hostdev[@type='pci']"):
+        address = pci.source_address(element)
+        if address is not None:
+            found[address] = alias_of(element)
+    return found
+
+
+def nvdimm_paths(domain_xml: str) -> dict[str, str | None]:
+    """Paths on the host behind all memory devices in a domain's XML, with the alias of those that are ours.
+
+    libvirt lets a domain name one path twice. Such a path has no alias here: it is not what we wrote.
+    """
+    found: dict[str, str | None] = {}
+    for element in etree.fromstring(domain_xml.encode()).iterfind("devices/memory"):
+        path = element.findtext("source/path")
+        if path is not None:
+            found[path] = None if path in found else alias_of(element)
+    return found
