@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_QUOTED = 120
+QUOTED = 120
+"""How many characters of a tool's output a sentence of ours shows."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,11 @@ class Parsed(Generic[T]):
     warnings: tuple[str, ...] = ()
 
 
+def shorten(text: str) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= QUOTED else text[:QUOTED] + "…"
+
+
 def quote(text: str) -> str:
     """Make hostile text safe and short enough for a log line."""
-    shortened = text if len(text) <= _QUOTED else text[:_QUOTED] + "…"
-    return repr(shortened)
+    return repr(shorten(text))
