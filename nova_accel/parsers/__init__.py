@@ -9,8 +9,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-QUOTED = 120
-"""How many characters of a tool's output a sentence of ours shows."""
+QUOTED = 120  # characters of a tool's output that a sentence of ours shows
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def parse(text: str) -> Parsed[PciRecord]:
 
 
 def _record(line: str) -> PciRecord:
-    fields = [quoted or bare for quoted, bare in _FIELD.findall(line)]
+    found = _FIELD.findall(line)
+    fields = [quoted or bare for quoted, bare in found]
     if len(fields) < 4:
         raise ValueError("slot, class, vendor and device are needed")
     vendor_id, vendor_name = _number(fields[2])
@@ -42,7 +43,7 @@ def _record(line: str) -> PciRecord:
     return PciRecord(
         address=PciAddress.parse(fields[0]),
         class_id=_number(fields[1])[0],
-        prog_if=_prog_if(fields[4:]),
+        prog_if=_prog_if([bare for _, bare in found[4:]]),
         vendor_id=vendor_id,
         product_id=product_id,
         vendor_name=vendor_name,
@@ -60,8 +61,11 @@ def _number(field: str) -> tuple[int, str | None]:
 
 
 def _prog_if(options: list[str]) -> int:
-    for option in options:
-        match = _PROG_IF.fullmatch(option)
-        if match:
-            return int(match[1], 16)
-    return 0
+    given = [option for option in options if option.startswith("-p")]
+    if not given:
+        return 0
+    match = _PROG_IF.fullmatch(given[0])
+    if match is None or len(given) > 1:
+        # Taken for 00, an NVMe SSD would be no NVMe SSD, and nobody would hear of it.
+        raise ValueError(f"{given[-1][:40]!r} is no programming interface")
+    return int(match[1], 16)

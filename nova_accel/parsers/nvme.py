@@ -1,12 +1,12 @@
 """Reads what nvme-cli prints as JSON."""
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from nova_accel.exception import ParseError
-from nova_accel.parsers import quote
+from nova_accel.parsers import shorten
+from nova_accel.parsers.tolerant_json import JsonObject, load
 
+_TOOL = "nvme id-ctrl"
 _OACS_FORMAT = 1 << 1
 _ONCS_WRITE_ZEROES = 1 << 3
 
@@ -22,22 +22,22 @@ class ControllerAbilities:
 def parse_id_ctrl(text: str) -> ControllerAbilities:
     """Read ``nvme id-ctrl -o json``.
 
-    :raises ParseError: when it is not one JSON object with the numbers oacs and oncs
+    :raises ParseError: when it is not one JSON object with the numbers oacs and oncs, each once
     """
+    answer = load(_TOOL, text)
+    if not isinstance(answer, JsonObject):
+        raise ParseError(_TOOL, "no JSON object", shorten(text))
     try:
-        answer: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ParseError("nvme id-ctrl", "no JSON", quote(text)) from error
-    if not isinstance(answer, dict):
-        raise ParseError("nvme id-ctrl", "no JSON object", quote(text))
-    return ControllerAbilities(
-        can_format=bool(_number(answer, "oacs") & _OACS_FORMAT),
-        can_write_zeroes=bool(_number(answer, "oncs") & _ONCS_WRITE_ZEROES),
-    )
+        return ControllerAbilities(
+            can_format=bool(_number(answer, "oacs") & _OACS_FORMAT),
+            can_write_zeroes=bool(_number(answer, "oncs") & _ONCS_WRITE_ZEROES),
+        )
+    except ValueError as error:
+        raise ParseError(_TOOL, str(error), shorten(text)) from error
 
 
-def _number(answer: dict[str, Any], field: str) -> int:
-    value = answer.get(field)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ParseError("nvme id-ctrl", f"no number {field}", quote(json.dumps(answer, default=str)))
+def _number(answer: JsonObject, field: str) -> int:
+    value = answer.integer(field)
+    if value is None:
+        raise ValueError(f"no number {field}")
     return value

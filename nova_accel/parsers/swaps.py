@@ -5,6 +5,7 @@ import re
 from nova_accel.parsers import Parsed, quote
 
 _OCTAL = re.compile(r"\\([0-7]{3})", re.ASCII)
+_HEADER = re.compile(r"Filename\s+Type\s+Size\s+Used\s+Priority\s*", re.ASCII)
 _LINE = re.compile(r"(?P<path>\S+)\s+(?P<kind>partition|file)\s+\d+\s+\d+\s+-?\d+\s*", re.ASCII)
 
 
@@ -13,7 +14,7 @@ def parse(text: str) -> Parsed[str]:
     paths: list[str] = []
     warnings: list[str] = []
     for line in text.split("\n"):
-        if not line.strip() or line.startswith("Filename"):
+        if not line.strip() or _HEADER.fullmatch(line):
             continue
         match = _LINE.fullmatch(line)
         if match is None:
