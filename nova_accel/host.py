@@ -9,7 +9,7 @@ from oslo_privsep.daemon import FailedToDropPrivileges, ProtocolError
 
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.facts.roots import Roots
-from nova_accel.privsep import binding, erasing, reading, using
+from nova_accel.privsep import binding, dax, erasing, reading, using
 from nova_accel.privsep.errors import Failed, Refused
 
 P = ParamSpec("P")
@@ -30,7 +30,7 @@ class Host(Protocol):
     def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
         """Types of the signatures on the SSDs' disks and partitions as wipefs names them, such as ``LVM2_member``.
 
-        One that the nvme driver does not run is left out; :data:`nova_accel.privsep.reading.UNREADABLE` stands for one that could not be read.
+        One that the nvme driver does not run is left out; one that could not be read has ``unreadable`` among them.
         """
 
     def mounted_elsewhere(self, addresses: Sequence[str]) -> dict[str, str]:
@@ -116,6 +116,11 @@ class LocalHost:
         self.sizes = _called(erasing.sizes)
         self.erase = _called(erasing.erase)
         self.first_nonzero = _called(erasing.first_nonzero)
+        self.ndctl = _called(reading.ndctl)
+        self.check_namespace = _called(dax.check_namespace)
+        self.namespace_size = _called(dax.namespace_size)
+        self.zero_namespace = _called(dax.zero_namespace)
+        self.namespace_first_nonzero = _called(dax.namespace_first_nonzero)
 
     def who_uses(self, addresses: Sequence[str]) -> dict[str, str]:
         """Ask both contexts; what holds a disk says more than what writes to it."""
@@ -124,3 +129,15 @@ class LocalHost:
         users: dict[str, str] = _called(using.who_writes)(list(addresses))
         holders: dict[str, str] = _called(reading.who_holds)(list(addresses))
         return users | holders
+
+    def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
+        """Ask nothing where there is nothing to ask about."""
+        return _called(reading.signatures)(list(addresses)) if addresses else {}
+
+    def mounted_elsewhere(self, addresses: Sequence[str]) -> dict[str, str]:
+        """Ask nothing where there is nothing to ask about."""
+        return _called(using.mounted_elsewhere)(list(addresses)) if addresses else {}
+
+    def namespace_users(self, devs: Sequence[str]) -> dict[str, str]:
+        """Ask nothing where there is nothing to ask about."""
+        return _called(using.namespace_users)(list(devs)) if devs else {}

@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from nova_accel.privsep import acting_pctxt, controller
+from nova_accel.privsep import acting_pctxt, blocks, controller, sysfs
 from nova_accel.privsep.errors import Failed, Refused
 
 _CALL_TIMEOUT_S = 120.0
@@ -32,7 +32,7 @@ def hand_over(address: str, serial: str) -> None:
     if not names:
         raise Refused(f"{folder.name} has no namespace")
     controller.refuse_if_written(names)
-    with controller.exclusive(names):
+    with blocks.exclusive(names):
         _write(folder / "driver_override", "vfio-pci")
         _unbind(folder)
     _probe(folder, "vfio-pci")
@@ -46,7 +46,7 @@ def bring_back(address: str) -> None:
     :raises Failed: when the kernel did not bind it
     """
     folder = controller.device(address)
-    bound_to = controller.kernel_driver(folder)
+    bound_to = sysfs.kernel_driver(folder)
     if bound_to not in (None, "vfio-pci", "nvme"):
         raise Refused(f"{folder.name} is bound to {bound_to}")
     if bound_to == "vfio-pci":
@@ -75,7 +75,7 @@ def _refuse_if_vfio_user(folder: Path) -> None:
 
 
 def _unbind(folder: Path) -> None:
-    if controller.kernel_driver(folder) is not None:
+    if sysfs.kernel_driver(folder) is not None:
         _write(folder / "driver" / "unbind", folder.name)
 
 
@@ -84,13 +84,13 @@ def _probe(folder: Path, driver: str) -> None:
     until = time.monotonic() + _SETTLE_S
     while not _is_up(folder, driver):
         if time.monotonic() > until:
-            bound_to = controller.kernel_driver(folder)
+            bound_to = sysfs.kernel_driver(folder)
             raise Failed(f"{folder.name} is bound to {bound_to} and not ready on {driver} after {_SETTLE_S:g} s")
         time.sleep(0.1)
 
 
 def _is_up(folder: Path, driver: str) -> bool:
-    if controller.kernel_driver(folder) != driver:
+    if sysfs.kernel_driver(folder) != driver:
         return False
     if driver != "nvme":
         return True
@@ -100,7 +100,7 @@ def _is_up(folder: Path, driver: str) -> bool:
         names = controller.namespaces(folder)
     except Refused:
         return False
-    live = controller.attribute(running / "state") == "live"
+    live = sysfs.attribute(running / "state") == "live"
     return live and bool(names) and all(Path("/dev", name).exists() for name in names)
 
 

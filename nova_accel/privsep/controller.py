@@ -1,14 +1,10 @@
 """What root's side sees of an NVMe controller. Addresses and serials from outside are only compared, never used as paths unchecked."""
 
-import contextlib
-import errno
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from nova_accel.model import PciAddress
-from nova_accel.privsep import openers
+from nova_accel.privsep import blocks, openers, sysfs
 from nova_accel.privsep.errors import Refused
 
 NVME_CLASS = "0x010802"
@@ -26,26 +22,12 @@ def device(address: str) -> Path:
         folder = _PCI_DEVICES / str(PciAddress.parse(address))
     except (TypeError, ValueError) as error:
         raise Refused(str(error)) from error
-    class_id = attribute(folder / "class")
+    class_id = sysfs.attribute(folder / "class")
     if class_id is None:
         raise Refused(f"there is no PCI device {folder.name}")
     if class_id != NVME_CLASS:
         raise Refused(f"{folder.name} is of class {class_id}, not an NVMe controller")
     return folder
-
-
-def attribute(path: Path) -> str | None:
-    """The stripped content of a sysfs file; None when it is not there or cannot be read now."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None
-
-
-def kernel_driver(folder: Path) -> str | None:
-    """The name of the kernel driver that has the device."""
-    link = folder / "driver"
-    return link.resolve().name if link.is_symlink() else None
 
 
 def controller(folder: Path) -> Path:
@@ -65,7 +47,7 @@ def identified(address: str, serial: str) -> Path:
     :raises Refused: when another one, or none that can be read, is there
     """
     folder = device(address)
-    found = attribute(controller(folder) / "serial")
+    found = sysfs.attribute(controller(folder) / "serial")
     if not found or found != serial:
         raise Refused(f"{folder.name} holds the SSD with serial {found or 'unknown'}, not {serial}")
     return folder
@@ -81,38 +63,10 @@ def namespaces(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-@contextlib.contextmanager
-def exclusive(names: tuple[str, ...], flags: int = os.O_RDONLY) -> Iterator[dict[str, int]]:
-    """Open block devices so that nobody else can mount or hold them meanwhile.
-
-    Yields descriptors by name. The kernel refuses while the device or a partition of it is mounted, is swap or has a holder.
-
-    :raises Refused: when one of them is in use
-    """
-    opened: dict[str, int] = {}
-    try:
-        for name in names:
-            try:
-                opened[name] = os.open(f"/dev/{name}", flags | os.O_EXCL | os.O_CLOEXEC)
-            except OSError as error:
-                raise Refused(in_use(name, error)) from error
-        yield opened
-    finally:
-        for descriptor in opened.values():
-            os.close(descriptor)
-
-
-def in_use(name: str, error: OSError) -> str:
-    """One sentence for an exclusive open that did not succeed."""
-    if error.errno == errno.EBUSY:
-        return f"/dev/{name} is in use by this host"
-    return f"/dev/{name} cannot be opened: {error.strerror}"
-
-
 def refuse_if_written(names: tuple[str, ...]) -> None:
     """Refuse while a process has one of the block devices open for writing.
 
     :raises Refused: with the process's name
     """
-    for writer in openers.find_writers(openers.device_numbers(names)).values():
+    for writer in openers.find_writers(blocks.numbers(blocks.with_partitions(names))).values():
         raise Refused(f"{writer} has {' or '.join(names)} open for writing")

@@ -6,7 +6,7 @@ import mmap
 import os
 import struct
 
-from nova_accel.privsep import acting_pctxt, controller, tool
+from nova_accel.privsep import acting_pctxt, blocks, controller, tool
 from nova_accel.privsep.errors import Failed, Refused
 
 _BLKGETSIZE64 = 0x80081272
@@ -32,7 +32,7 @@ def id_ctrl(address: str, serial: str) -> str:
 @acting_pctxt.entrypoint_with_timeout(_IDENTIFY_TIMEOUT_S + _SLACK_S)
 def sizes(address: str, serial: str) -> dict[str, int]:
     """Size in bytes of each namespace, by block device name."""
-    with controller.exclusive(controller.namespaces(controller.identified(address, serial))) as opened:
+    with blocks.exclusive(controller.namespaces(controller.identified(address, serial))) as opened:
         return {name: _size_bytes(descriptor) for name, descriptor in opened.items()}
 
 
@@ -48,7 +48,7 @@ def erase(address: str, serial: str, method: str) -> None:
     if not names:
         raise Refused(f"{address} has no namespace")
     controller.refuse_if_written(names)
-    with controller.exclusive(names) as opened:
+    with blocks.exclusive(names) as opened:
         for name in names:
             tool.run(_eraser(name, method), _ERASE_TIMEOUT_S)
             # The kernel still knows the partitions that were there; where it cannot forget them now, it will when it binds next.
@@ -78,7 +78,7 @@ def first_nonzero(address: str, serial: str, namespace: str, offset_bytes: int, 
         raise Refused(f"{address} has no namespace {namespace!r}")
     if offset_bytes < 0 or offset_bytes % _CHUNK_BYTES or length_bytes < 0:
         raise Refused(f"{offset_bytes} is not a multiple of {_CHUNK_BYTES}, or {length_bytes} is no length")
-    with controller.exclusive((namespace,), os.O_RDONLY | os.O_DIRECT) as opened:
+    with blocks.exclusive((namespace,), os.O_RDONLY | os.O_DIRECT) as opened:
         end = min(_size_bytes(opened[namespace]), offset_bytes + length_bytes)
         return _scan(opened[namespace], offset_bytes, end)
 

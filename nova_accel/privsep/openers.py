@@ -1,57 +1,121 @@
-"""Finds processes that have a block device open for writing, which an exclusive open does not notice.
+"""Finds processes that have a device open, which the kernel does not refuse by itself.
 
-Only writers count: what is offered was read as zero before, so a reader can learn nothing from it, and udev, LVM or a monitoring
-agent read every disk now and then.
+Of a block device's only writers count: what is offered was read as zero before, so a reader can learn nothing from it, and udev, LVM
+or a monitoring agent read every disk now and then. Of a dax device's everyone counts: nothing else tells that a guest runs on it, and
+a mapping outlives the descriptor.
 """
 
 import os
 import re
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-_PROC = Path("/proc")
+from nova_accel.privsep import processes
+
 _FLAGS = re.compile(r"^flags:\s*([0-7]+)$", re.MULTILINE | re.ASCII)
+_GONE = " (deleted)"
+_DAX = re.compile(r"/(dax\d+\.\d+)(?: \(deleted\))?", re.ASCII)
+_MAPPED = re.compile(
+    r"^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \d+ +(/dev/.*|/.*/dax\d+\.\d+(?: \(deleted\))?)$", re.MULTILINE | re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A character device that a process has open or mapped."""
+
+    path: str
+    number: int | None
+    """None where the kernel does not show it: then its name counts."""
+    how: str
 
 
 def find_writers(device_numbers: Collection[int]) -> dict[int, str]:
-    """A few words about a process that has a device open for writing, by device number; one look at all processes."""
+    """A few words about a process that has a block device open for writing, by device number; one look at all processes."""
     found: dict[int, str] = {}
-    for process in _PROC.iterdir():
-        if process.name.isdecimal() and int(process.name) != os.getpid():
-            for number in _written(process) & set(device_numbers):
-                found[number] = f"{_name(process)} (process {process.name})"
+    for process in processes.others():
+        for number in _written(process) & set(device_numbers):
+            found.setdefault(number, processes.words(process))
     return found
 
 
-def device_numbers(block_devices: Collection[str]) -> frozenset[int]:
-    """The numbers of the named block devices and their partitions."""
-    numbers = set()
-    for name in block_devices:
-        folder = Path("/sys/class/block", name)
-        for file in (folder / "dev", *folder.glob("*/dev")):
-            try:
-                major, _, minor = file.read_text().strip().partition(":")
-                numbers.add(os.makedev(int(major), int(minor)))
-            except (OSError, ValueError):  # gone meanwhile
-                continue
-    return frozenset(numbers)
+def find_dax_users(wanted: Mapping[str, int | None]) -> dict[str, str]:
+    """A sentence for each dax device that a process has open or mapped; one look at all processes.
+
+    Tools that this process started do not count.
+
+    :param wanted: device numbers by name such as ``dax0.1``; None for a device that the kernel has taken away. A process may have
+        one of that name still, and counts
+    """
+    by_number = {number: name for name, number in wanted.items() if number is not None}
+    found: dict[str, str] = {}
+    for process in processes.others():
+        for held in _held(process):
+            name = _wanted_name(held, wanted, by_number)
+            if name is not None and name not in found and not processes.is_ours(process):
+                found[name] = _sentence(process, name, held)
+    return found
+
+
+def _wanted_name(held: _Held, wanted: Collection[str], by_number: Mapping[int, str]) -> str | None:
+    if held.number is not None and held.number in by_number:
+        return by_number[held.number]
+    match = _DAX.fullmatch(held.path[held.path.rfind("/") :])
+    return match[1] if match and match[1] in wanted else None
+
+
+def _sentence(process: Path, name: str, held: _Held) -> str:
+    former = "the former " if held.path.endswith(_GONE) else ""
+    return f"{processes.words(process)} has {former}/dev/{name} {held.how}"
+
+
+def _held(process: Path) -> Iterator[_Held]:
+    yield from _mapped(process)
+    for descriptor in _descriptors(process):
+        try:
+            path = str(descriptor.readlink())
+            # A look at the name first: asking for the state of a file on a dead network file system would hang.
+            if path.startswith("/dev/") or _DAX.search(path):
+                state = descriptor.stat()
+                if stat.S_ISCHR(state.st_mode):
+                    yield _Held(path, state.st_rdev, "open")
+        except OSError:
+            continue
+
+
+def _mapped(process: Path) -> Iterator[_Held]:
+    try:
+        text = (process / "maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # it ended meanwhile
+        return
+    for begin, end, path in _MAPPED.findall(text):
+        try:
+            state = (process / "map_files" / f"{int(begin, 16):x}-{int(end, 16):x}").stat()
+        except OSError:
+            yield _Held(path, None, "mapped")
+            continue
+        if stat.S_ISCHR(state.st_mode):
+            yield _Held(path, state.st_rdev, "mapped")
+
+
+def _descriptors(process: Path) -> list[Path]:
+    try:
+        return list((process / "fd").iterdir())
+    except OSError:  # it ended meanwhile, or is a kernel thread
+        return []
 
 
 def _written(process: Path) -> set[int]:
     """Numbers of the block devices that a process has open for writing."""
-    try:
-        descriptors = list((process / "fd").iterdir())
-    except OSError:  # it ended meanwhile, or is a kernel thread
-        return set()
-    numbers = ((_block_device(one), one.name) for one in descriptors)
+    numbers = ((_block_device(one), one.name) for one in _descriptors(process))
     return {number for number, name in numbers if number is not None and _for_writing(process, name)}
 
 
 def _block_device(descriptor: Path) -> int | None:
     try:
-        # A look at the name first: asking for the state of a file on a dead network file system would hang.
-        if not str(descriptor.readlink()).startswith("/dev/"):
+        if not str(descriptor.readlink()).startswith("/dev/"):  # as above
             return None
         state = descriptor.stat()
     except OSError:
@@ -65,10 +129,3 @@ def _for_writing(process: Path, descriptor: str) -> bool:
     except OSError:
         return False
     return match is None or bool(int(match[1], 8) & os.O_ACCMODE)
-
-
-def _name(process: Path) -> str:
-    try:
-        return (process / "comm").read_text(errors="replace").strip()
-    except OSError:
-        return "a process"

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nova_accel.privsep.errors import Failed
 
@@ -15,8 +16,21 @@ _OUTPUT_LIMIT_CHARS = 16 * 1024 * 1024
 _AFTER_KILL_S = 2.0
 
 
+@dataclass(frozen=True)
+class Printed:
+    """What a tool that ended well printed, undecodable bytes replaced."""
+
+    out: str
+    err: str
+
+
 def run(argv: Sequence[str], timeout_s: float) -> str:
-    """Run ``argv`` and return its standard output, undecodable bytes replaced.
+    """Run ``argv`` like :func:`run_with` and return its standard output."""
+    return run_with((), argv, timeout_s).out
+
+
+def run_with(descriptors: Sequence[int], argv: Sequence[str], timeout_s: float) -> Printed:
+    """Run ``argv``, which gets these open files under the same numbers.
 
     :raises Failed: when the tool is missing, ends with a status other than 0, prints more than 16 Mi characters or is not done
         after ``timeout_s`` seconds. It is then killed together with what it started; one that the kernel cannot kill is left.
@@ -30,6 +44,7 @@ def run(argv: Sequence[str], timeout_s: float) -> str:
             stderr=subprocess.PIPE,
             env=_ENVIRONMENT,
             cwd="/",
+            pass_fds=descriptors,
             start_new_session=True,
         )
     except OSError as error:
@@ -39,11 +54,13 @@ def run(argv: Sequence[str], timeout_s: float) -> str:
     except subprocess.TimeoutExpired:
         _kill(process)
         raise Failed(f"{' '.join(argv)} was not done after {timeout_s:g} s and was killed") from None
+    if process.returncode < 0:
+        raise Failed(f"{' '.join(argv)} was ended by {signal.Signals(-process.returncode).name}")
     if process.returncode != 0:
         raise Failed(f"{' '.join(argv)} ended with status {process.returncode}: {_last_line(err) or _last_line(out)}")
     if len(out) > _OUTPUT_LIMIT_CHARS:
         raise Failed(f"{' '.join(argv)} printed {len(out)} bytes, more than anyone would read")
-    return out.decode("utf-8", errors="replace")
+    return Printed(out.decode("utf-8", errors="replace"), err.decode("utf-8", errors="replace"))
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
