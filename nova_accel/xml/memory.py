@@ -10,6 +10,7 @@ from nova_accel.xml import alias as names
 
 _KIB = 1024
 _MIB_KIB = 1024
+_GUEST_ALIGN_KIB = 16 * _MIB_KIB  # libnvdimm's MEMREMAP_COMPAT_ALIGN_MAX
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class NvdimmMemory:
     size_kib: int
     """How much of the dax device QEMU maps, from its start; see :meth:`for_dax`."""
     align_kib: int
-    """The dax device's alignment: QEMU must map it, and the guest sees it, at a multiple of this."""
+    """Where QEMU maps it and where the guest sees it are multiples of this, and so is what the guest sees of it. No smaller than the
+    dax device's own alignment."""
     alias: str
     """Names the handle in the guest's XML and in QEMU."""
     node: int = 0
@@ -32,18 +34,23 @@ class NvdimmMemory:
 
     @classmethod
     def for_dax(cls, path: str, size_bytes: int, align_bytes: int, alias: str, node: int = 0) -> Self:
-        """The element for a whole dax device: as much of it as libvirt, the kernel and QEMU take.
+        """The element for a whole dax device: as much of it as the kernel, libvirt and QEMU take.
 
-        A mapping of a dax device must be a multiple of its alignment, and libvirt rounds a size up to whole MiB, whereupon QEMU
-        refuses one that is larger than the device. So the size is the device's, rounded down to a multiple of both.
+        * The size is the device's, rounded down to whole MiB and to a multiple of its alignment. The kernel maps a dax device in
+          multiples of its alignment only; libvirt rounds a size up to whole MiB, and QEMU refuses one that exceeds the device.
+        * The alignment is the device's, but at least 16 MiB. A guest's kernel makes namespaces only in multiples of 16 MiB; without
+          this, an NVDIMM that stands after one of another size cannot be used at all ("misaligned to 16M").
+
+        What the guest sees of it is :attr:`guest_bytes`. Do not change this rule: the place of a guest's labels depends on it.
 
         :raises ValueError: when nothing would be left beside the label area
         """
-        step_kib = math.lcm(align_bytes // _KIB, _MIB_KIB)
+        align_kib = align_bytes // _KIB
+        step_kib = math.lcm(align_kib, _MIB_KIB)
         made = cls(
             path=path,
             size_kib=size_bytes // _KIB // step_kib * step_kib,
-            align_kib=align_bytes // _KIB,
+            align_kib=max(align_kib, _GUEST_ALIGN_KIB),
             alias=alias,
             node=node,
         )
@@ -53,7 +60,10 @@ class NvdimmMemory:
 
     @property
     def guest_bytes(self) -> int:
-        """The persistent memory that the guest sees: QEMU takes the label area off, and rounds down to the alignment."""
+        """The persistent memory that the guest sees: QEMU takes the label area off, and rounds down to the alignment.
+
+        A dax device of 6 GiB aligned to 2 MiB gives 6128 MiB. One aligned to 1 GiB loses 1 GiB.
+        """
         return (self.size_kib - self.label_kib) // self.align_kib * self.align_kib * _KIB
 
     def to_element(self) -> etree._Element:

@@ -1,6 +1,5 @@
 """Elements of a domain's XML, one by one and found in a whole domain."""
 
-import math
 
 import pytest
 from hypothesis import given
@@ -122,12 +121,33 @@ def test_a_path_that_a_domain_names_twice_has_no_alias() -> None:
 
 @given(st.integers(1, 2**45), st.sampled_from([4096, 2 * MIB, GIB]))
 def test_an_nvdimm_fits_its_dax_device_and_the_tools_rules(size_bytes: int, align_bytes: int) -> None:
+    least = max(align_bytes, 16 * MIB)
     try:
         nvdimm = NvdimmMemory.for_dax("/dev/dax0.1", size_bytes, align_bytes, "a")
     except ValueError:
-        assert size_bytes < 2 * align_bytes + 4 * MIB + GIB
+        assert size_bytes < least + max(align_bytes, 2 * MIB) + MIB
         return
-    assert nvdimm.size_kib * 1024 <= size_bytes
-    assert nvdimm.size_kib % math.lcm(align_bytes // 1024, 1024) == 0
-    assert 0 < nvdimm.guest_bytes <= size_bytes - 2 * MIB
-    assert nvdimm.guest_bytes % align_bytes == 0
+    assert size_bytes - max(align_bytes, MIB) < nvdimm.size_kib * 1024 <= size_bytes
+    assert nvdimm.size_kib * 1024 % align_bytes == nvdimm.size_kib % 1024 == 0
+    assert least <= nvdimm.guest_bytes <= nvdimm.size_kib * 1024 - 2 * MIB
+    assert nvdimm.guest_bytes % least == 0
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "align_bytes", "guest_bytes"),
+    [
+        pytest.param(6 * GIB, 2 * MIB, 6128 * MIB, id="a round namespace loses the label area, rounded to 16 MiB"),
+        pytest.param(6 * GIB + 2 * MIB, 2 * MIB, 6 * GIB, id="2 MiB more give a round size"),
+        pytest.param(526385152, 2 * MIB, 496 * MIB, id="512 MiB with map=dev"),
+        pytest.param(3 * GIB, GIB, 2 * GIB, id="an alignment of 1 GiB costs 1 GiB"),
+        pytest.param(18 * MIB, 4096, 16 * MIB, id="the smallest"),
+    ],
+)
+def test_the_guest_sees_what_the_documents_promise(size_bytes: int, align_bytes: int, guest_bytes: int) -> None:
+    assert NvdimmMemory.for_dax("/dev/dax0.1", size_bytes, align_bytes, "a").guest_bytes == guest_bytes
+
+
+@pytest.mark.parametrize(("size_bytes", "align_bytes"), [(GIB, GIB), (18 * MIB - 1, 2 * MIB), (0, 4096)])
+def test_a_dax_device_with_no_room_beside_the_label_area_is_an_error(size_bytes: int, align_bytes: int) -> None:
+    with pytest.raises(ValueError, match=f"/dev/dax0.1 of {size_bytes} bytes is too small"):
+        NvdimmMemory.for_dax("/dev/dax0.1", size_bytes, align_bytes, "a")
