@@ -1,0 +1,1 @@
+"""The real libvirt and QEMU, in the tests' own process."""
