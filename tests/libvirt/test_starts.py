@@ -123,7 +123,7 @@ def test_libvirt_refuses_an_nvdimm_without_what_we_add_beside_it(without: str, d
     xml = etree.fromstring(guest.to_xml())
     (unwanted,) = xml.findall(without)
     unwanted.getparent().remove(unwanted)
-    with pytest.raises(libvirt.libvirtError, match="maxMemory|numa"):
+    with pytest.raises(libvirt.libvirtError, match=r"maxMemory|numa"):
         start(define(etree.tostring(xml, encoding="unicode")))
 
 
