@@ -20,6 +20,7 @@ ORDER = [
     {"discovery", "cleaning"},
     {"provider_tree"},
     {"virt"},
+    {"commands"},
 ]
 LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 KNOW_NOVA = ("virt.", "provider_tree.apply")

@@ -1,0 +1,80 @@
+"""What the checks look at, in one object; tests make such an object of a host of their own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nova_accel.commands import existing
+from nova_accel.commands.configuration import Configured
+from nova_accel.exception import AccelError, LedgerError
+from nova_accel.facts.roots import Roots
+from nova_accel.host import Host
+from nova_accel.ledger.entry import Sighting
+
+# The drivers for persistent memory; all others are for SSDs.
+PMEM_DRIVERS = frozenset({"intel_pmem_driver"})
+
+
+class Unknown(AccelError):
+    """A fact cannot be found out; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Hypervisor:
+    """Versions as libvirt tells them."""
+
+    libvirt: tuple[int, int, int]
+    qemu: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One host as the checks see it."""
+
+    configured: Configured
+    host: Host
+    etc: Path
+    shipped: Path
+    """The folder with the files that root has to put in place."""
+    user_id: int
+    """Whoever runs the checks."""
+    which: Callable[[str], str | None]
+    """Where root's side would find a tool."""
+    output: Callable[[Sequence[str]], str]
+    """What a tool prints for this user; raises :class:`Unknown`."""
+    hypervisor: Callable[[], Hypervisor]
+    """Asks libvirt; raises :class:`Unknown`."""
+
+    @property
+    def roots(self) -> Roots:
+        """Where the kernel shows itself."""
+        return self.host.roots
+
+    @property
+    def uses_ssds(self) -> bool:
+        """Whether a driver for SSDs is enabled."""
+        return bool(set(self.configured.settings.enabled_drivers) - PMEM_DRIVERS)
+
+    @property
+    def uses_pmem(self) -> bool:
+        """Whether a driver for persistent memory is enabled."""
+        return bool(set(self.configured.settings.enabled_drivers) & PMEM_DRIVERS)
+
+    def sightings(self) -> Mapping[str, Sighting]:
+        """What nova-compute saw last; nothing when the ledger cannot be used, for which there is a check of its own."""
+        try:
+            return existing.open_ledger(self.configured.settings.ledger_path).sightings.all()
+        except LedgerError:
+            return {}
+
+    def text(self, path: Path) -> str | None:
+        """The content of a file; None when there is none.
+
+        :raises Unknown: when it is there and may not be read
+        """
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unknown(f"{path}: {error.strerror}") from error

@@ -1,0 +1,69 @@
+"""Whether the host keeps its hands off what guests wrote on their SSDs."""
+
+import re
+
+from nova_accel.commands.checks.facts import Facts, Unknown
+from nova_accel.commands.checks.result import Result, failure, ok, warning
+
+RULES = "59-nova-accel.rules"
+_RULES_FOLDER = "udev/rules.d"
+_NO_SSDS = "no driver for SSDs is enabled"
+_LVM_SETTINGS = ("use_devicesfile", "devicesfile", "global_filter")
+_SETTING = re.compile(r"^(\w+)=(.*)$", re.MULTILINE | re.ASCII)
+_PATTERN = re.compile(r'"([ar])(.)(.*?)\2"', re.ASCII)
+# Stands for any SSD that the host does not use itself.
+_AN_SSD = "/dev/nvme99n1"
+
+
+def udev(facts: Facts) -> Result:
+    """Our rule is in place, as shipped."""
+    if not facts.uses_ssds:
+        return ok(_NO_SSDS)
+    installed, shipped = (_rules(facts.text(folder / RULES)) for folder in (facts.etc / _RULES_FOLDER, facts.shipped))
+    place = f"/etc/{_RULES_FOLDER}/{RULES}"
+    advice = f"Copy {facts.shipped / RULES} to /etc/{_RULES_FOLDER}, then udevadm control --reload."
+    if shipped is None:
+        raise Unknown(f"{facts.shipped / RULES} is not there")
+    if installed is None:
+        return failure(f"{place} is not there, so what a guest wrote may be taken for the host's own", advice)
+    if installed != shipped:
+        return failure(f"{place} is not the one of this nova_accel", advice)
+    return ok(f"{place} is in place")
+
+
+def _rules(text: str | None) -> list[str] | None:
+    """What udev makes of a file: no comments, no empty lines."""
+    if text is None:
+        return None
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def lvm(facts: Facts) -> Result:
+    """LVM's own commands look only at the host's disks."""
+    if not facts.uses_ssds:
+        return ok(_NO_SSDS)
+    if facts.which("lvmconfig") is None:
+        return ok("LVM is not installed")
+    text = facts.output(["lvmconfig", "--typeconfig", "full", *(f"devices/{name}" for name in _LVM_SETTINGS)])
+    settings = dict(_SETTING.findall(text))
+    devices_file = facts.etc / "lvm/devices" / settings.get("devicesfile", '"system.devices"').strip('"')
+    if settings.get("use_devicesfile") == "1" and devices_file.exists():
+        return ok(f"LVM looks only at what /etc/lvm/devices/{devices_file.name} lists")
+    if rejects(settings.get("global_filter", ""), _AN_SSD):
+        return ok("global_filter keeps LVM away from other SSDs")
+    return warning(
+        "LVM looks at every disk, also at an SSD with a guest's volume group that is being cleaned",
+        "In /etc/lvm/lvm.conf set devices/use_devicesfile = 1 and list the host's own disks with lvmdevices --adddev, "
+        "or let devices/global_filter accept those only and end in r|.*|.",
+    )
+
+
+def rejects(global_filter: str, path: str) -> bool:
+    """Whether LVM's filter keeps it away from a device: the first pattern that fits decides, and none means it is accepted."""
+    for kind, _, pattern in _PATTERN.findall(global_filter):
+        try:
+            if re.search(pattern, path):
+                return bool(kind == "r")
+        except re.error:  # LVM's own expressions are a little different
+            continue
+    return False

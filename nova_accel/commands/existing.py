@@ -1,0 +1,65 @@
+"""Opens the ledger that nova-compute made; a command never makes one, nor changes how it is laid out."""
+
+import contextlib
+import os
+import pwd
+import sqlite3
+from pathlib import Path
+
+from nova_accel.exception import LedgerError
+from nova_accel.ledger import schema
+from nova_accel.ledger.store import Ledger
+
+_NONE = "there is none; nova-compute makes it when it starts with enabled_drivers set. If it has, --config-file names another nova.conf"
+
+
+def open_ledger(path: str) -> Ledger:
+    """Open the ledger for reading and writing.
+
+    :raises LedgerError: when it is not there, not of this version, or this user may not write to it
+    """
+    _refuse_unless_writable(path)
+    _refuse_unless_of_this_version(path)
+    return Ledger(path)
+
+
+def _refuse_unless_writable(path: str) -> None:
+    file = Path(path)
+    try:
+        owner = file.stat().st_uid
+    except FileNotFoundError as error:
+        raise LedgerError(path, _NONE) from error
+    except OSError as error:
+        raise LedgerError(path, f"{error.strerror}; run this as nova-compute's user") from error
+    # SQLite makes two more files beside it, so the folder counts too.
+    if not all(os.access(one, os.R_OK | os.W_OK, effective_ids=True) for one in (file, file.parent)):
+        raise LedgerError(path, f"you may not write to it; run this as nova-compute's user, {_name(owner)}")
+
+
+def _name(user_id: int) -> str:
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
+
+
+def _refuse_unless_of_this_version(path: str) -> None:
+    """Ask before opening it as ours: that would bring an older file up to date below a nova-compute which knows only the older one."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            application, version = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+            )
+    except sqlite3.Error as error:
+        raise LedgerError(path, str(error)) from error
+    if application != schema.APPLICATION_ID:
+        raise LedgerError(path, "it is no ledger of nova_accel")
+    if version < schema.VERSION:
+        raise LedgerError(
+            path, f"it has schema {version}, of an older nova_accel; restart nova-compute to bring it up to date"
+        )
+    if version > schema.VERSION:
+        raise LedgerError(
+            path,
+            f"it has schema {version}, this nova-accel knows {schema.VERSION}; use the one of nova-compute's virtualenv",
+        )

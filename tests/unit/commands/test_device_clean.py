@@ -1,0 +1,178 @@
+"""``device clean`` asks nova-compute for cleaning, and waits for it if wished."""
+
+import io
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from nova_accel.commands import waiting
+from nova_accel.ledger.store import Ledger
+from nova_accel.model import HandleId
+from tests.unit.commands.conftest import SERVER
+
+USED = HandleId("CUSTOM_SSD", "S4EVUSED")
+DIRTY = HandleId("CUSTOM_SSD", "S4DIRTY")
+
+
+@pytest.fixture
+def nova_compute(ledger: Ledger):
+    """Acts in the background once an operator has spoken."""
+    threads = []
+
+    def start(act: Callable[[], None]) -> None:
+        def work() -> None:
+            until = time.monotonic() + 30
+            while not ledger.operator.changes() and time.monotonic() < until:
+                time.sleep(0.01)
+            act()
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def failed(ledger: Ledger) -> None:
+    """An SSD that a server released and that could not be cleaned."""
+    ledger.release(SERVER, "Nova deleted it")
+    ledger.start_cleaning(USED)
+    ledger.cleaning_failed(USED, "nvme format ended with status 1")
+
+
+def test_asking_is_noted_for_nova_compute(run, ledger: Ledger, failed):
+    done = run("device", "clean", "S4EVUSED")
+    assert (done.status, done.out) == (0, "S4EVUSED: nova-compute was asked; it will be erased and read back\n")
+    assert ledger.entries()[USED].asked is not None
+    assert ledger.operator.changes() == 1
+
+
+def test_what_no_server_released_is_only_read(run, ledger: Ledger):
+    done = run("device", "clean", "S4DIRTY")
+    assert done.out == "S4DIRTY: nova-compute was asked; it will be read, and available if it is empty\n"
+    assert not ledger.entries()[DIRTY].may_be_erased
+
+
+def test_an_operators_word_is_evidence(run, ledger: Ledger):
+    done = run("device", "clean", "S4DIRTY", "--erase-foreign-data")
+    assert done.out == "S4DIRTY: nova-compute was asked; it will be erased and read back\n"
+    assert "an operator said" in ledger.entries()[DIRTY].released
+
+
+@pytest.mark.parametrize(
+    ("identity", "why"),
+    [("S4EVFREE", "it is available"), ("S4EVUSED", f"it is assigned to server {SERVER}")],
+)
+def test_there_must_be_something_to_clean(run, ledger: Ledger, identity, why):
+    done = run("device", "clean", identity, "--erase-foreign-data")
+    assert done.status == 1
+    assert done.err == f"{identity}: {why}, so there is nothing to clean\n"
+    assert ledger.operator.changes() == 0
+
+
+def test_waiting_ends_well_when_it_became_available(run, ledger: Ledger, failed, nova_compute):
+    def clean() -> None:
+        ledger.start_cleaning(USED)
+        ledger.cleaned(USED, "nvme format")
+
+    nova_compute(clean)
+    done = run("device", "clean", "S4EVUSED", "--wait")
+    assert done.status == 0
+    assert "S4EVUSED: available, cleaned" in done.out.splitlines()[-1]
+
+
+def test_waiting_ends_badly_with_the_reason(run, ledger: Ledger, failed, nova_compute):
+    def clean() -> None:
+        ledger.start_cleaning(USED)
+        ledger.cleaning_failed(USED, "it still holds data")
+
+    nova_compute(clean)
+    done = run("device", "clean", "S4EVUSED", "--wait")
+    assert done.status == 1
+    assert done.out.splitlines()[-1] == "S4EVUSED: clean failed: it still holds data"
+
+
+def test_waiting_ends_when_it_was_read_and_holds_data(run, ledger: Ledger, nova_compute):
+    def read() -> None:
+        ledger.explain(DIRTY, "it holds data that no server released")
+        ledger.operator.heard("S4DIRTY")
+
+    nova_compute(read)
+    done = run("device", "clean", "S4DIRTY", "--wait")
+    assert done.status == 1
+    assert done.out.splitlines()[-1] == "S4DIRTY: dirty: it holds data that no server released"
+
+
+def test_one_that_a_server_got_at_once_was_cleaned(run, ledger: Ledger, failed, nova_compute):
+    def clean() -> None:
+        ledger.start_cleaning(USED)
+        ledger.cleaned(USED, "nvme format")
+        ledger.claim([USED], "another")
+
+    nova_compute(clean)
+    done = run("device", "clean", "S4EVUSED", "--wait")
+    assert done.status == 0
+
+
+class Clock:
+    """Time that passes only while somebody sleeps; then also what was planned happens."""
+
+    def __init__(self, planned: dict[float, Callable[[], None]]) -> None:
+        self.now_s = 0.0
+        self._planned = planned
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        for due in [at for at in self._planned if at <= self.now_s]:
+            self._planned.pop(due)()
+
+
+@pytest.fixture
+def watch(ledger: Ledger):
+    def watch(*, live: bool, planned: dict[float, Callable[[], None]]) -> str:
+        out = io.StringIO()
+        clock = Clock(planned)
+        waiting.wait(ledger, "S4EVUSED", waiting.Progress(out, live=live), clock, clock.sleep)
+        return out.getvalue()
+
+    return watch
+
+
+def test_progress_says_what_is_waited_for_and_how_long(watch, ledger: Ledger, failed):
+    ledger.operator.ask_for_cleaning("S4EVUSED", erase_foreign_data=False)
+    lines = watch(
+        live=False,
+        planned={65: lambda: ledger.start_cleaning(USED), 75: lambda: ledger.cleaned(USED, "nvme format")},
+    ).splitlines()
+    assert lines[0] == "S4EVUSED: waiting for nova-compute to begin (0 s)"
+    assert lines[1] == "S4EVUSED: waiting for nova-compute to begin (10 s)"
+    assert lines[6] == "S4EVUSED: waiting for nova-compute to begin; is nova-compute running? (60 s)"
+    assert lines[7] == "S4EVUSED: being cleaned (70 s)"
+    assert len(lines) == 8
+
+
+def test_on_a_terminal_progress_is_one_line(watch, ledger: Ledger, failed):
+    ledger.operator.ask_for_cleaning("S4EVUSED", erase_foreign_data=False)
+    shown = watch(live=True, planned={1: lambda: ledger.start_cleaning(USED), 2: lambda: ledger.cleaned(USED, "x")})
+    assert shown.count("\n") == 1
+    assert shown.count("\r") == 4
+
+
+def test_a_released_one_that_has_its_turn_to_come_is_waited_for(watch, ledger: Ledger):
+    ledger.release(SERVER, "Nova deleted it")
+    shown = watch(
+        live=False, planned={5: lambda: ledger.start_cleaning(USED), 15: lambda: ledger.cleaned(USED, "nvme format")}
+    )
+    assert shown.splitlines() == ["S4EVUSED: not cleaned yet (0 s)", "S4EVUSED: being cleaned (10 s)"]
+
+
+def test_one_that_vanishes_from_the_ledger_ends_the_waiting(ledger: Ledger):
+    with pytest.raises(waiting.Vanished, match="the ledger does not know it any more"):
+        waiting.wait(ledger, "S4NEVER", waiting.Progress(io.StringIO(), live=False))

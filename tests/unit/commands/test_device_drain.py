@@ -1,0 +1,68 @@
+"""``device drain`` and ``device undrain`` write an operator's wish in the ledger."""
+
+import pytest
+
+from nova_accel.ledger.store import Ledger
+from tests.unit.commands.conftest import SERVER
+
+
+@pytest.fixture
+def drained(ledger: Ledger):
+    return lambda: {
+        handle.identity: entry.drained for handle, entry in ledger.entries().items() if entry.drained is not None
+    }
+
+
+def test_draining_notes_the_reason_and_tells_nova_compute(run, ledger: Ledger, drained):
+    done = run("device", "drain", "S4EVFREE", "--reason", "fan to be changed")
+    assert (done.status, done.out) == (0, "S4EVFREE: drained\n")
+    assert drained() == {"S4EVFREE": "fan to be changed"}
+    assert ledger.operator.changes() == 1
+
+
+def test_several_are_drained_at_once_with_a_reason_of_ours(run, drained):
+    assert run("device", "drain", "S4EVF", "S4DIRTY").status == 0
+    assert drained() == dict.fromkeys(("S4EVFREE", "S4DIRTY"), "an operator wants it out of use")
+
+
+def test_draining_a_used_one_says_that_its_server_keeps_it(run, drained):
+    done = run("device", "drain", "S4EVUSED")
+    assert done.out == f"S4EVUSED: drained; server {SERVER} keeps it until it is deleted or moved\n"
+
+
+def test_draining_again_changes_the_reason(run, drained):
+    run("device", "drain", "S4EVFREE", "--reason", "one")
+    assert run("device", "drain", "S4EVFREE", "--reason", "two").out == "S4EVFREE: still drained, with the new reason\n"
+    assert drained() == {"S4EVFREE": "two"}
+
+
+def test_none_is_drained_when_one_is_unknown(run, ledger: Ledger, drained):
+    done = run("device", "drain", "S4EVFREE", "S4NEVER")
+    assert done.status == 1
+    assert "'S4NEVER' is no device of this host" in done.err
+    assert drained() == {}
+
+
+def test_what_was_never_offered_cannot_be_drained(run, drained):
+    done = run("device", "drain", "S9HOST")
+    assert done.status == 1
+    assert done.err == (
+        "S9HOST was never offered to a guest: the host has it mounted at /srv; unmount it to offer it\n"
+    )
+
+
+def test_an_address_is_no_name_for_what_acts(run, drained):
+    assert run("device", "drain", "0000:01:00.0").status == 1
+    assert drained() == {}
+
+
+def test_undraining_takes_it_back(run, ledger: Ledger, drained):
+    run("device", "drain", "S4EVFREE", "S4DIRTY")
+    done = run("device", "undrain", "S4EVFREE", "S4DIRTY")
+    assert done.out == "S4EVFREE: no longer drained\nS4DIRTY: no longer drained; it is dirty, so cleaning comes first\n"
+    assert drained() == {}
+
+
+def test_undraining_what_is_not_drained_says_so(run, ledger):
+    done = run("device", "undrain", "S4EVFREE")
+    assert (done.status, done.out) == (0, "S4EVFREE: it was not drained\n")
