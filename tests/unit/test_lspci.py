@@ -22,6 +22,11 @@ def test_a_missing_programming_interface_means_zero():
     assert not record.is_nvme
 
 
+def test_a_name_that_looks_like_an_option_is_a_name():
+    (record,) = lspci.parse('0000:01:00.0 "0108" "1b36" "0010" -p02 "-p00" "-p01"').records
+    assert record.prog_if == 2
+
+
 @pytest.mark.parametrize(
     "vendor_name",
     ["Inspur Electronic Information Industry Co., Ltd.", "IEIT SYSTEMS Co., Ltd", 'a "quoted" [1234] name'],
@@ -46,6 +51,8 @@ def test_names_before_the_numbers_do_not_matter(vendor_name):
         '0000:01:20.0 "0108" "1b36" "0010"',
         '0000:01:00.0 "01080" "1b36" "0010"',
         '0000:01:00.0 "0108" "Inspur" "0010"',
+        '0000:01:00.0 "0108" "1b36" "0010" -r02 -p2 "1af4" "1100"',
+        '0000:01:00.0 "0108" "1b36" "0010" -r02 -p02 -p00 "1af4" "1100"',
     ],
 )
 def test_a_line_that_cannot_be_read_is_quoted_in_a_warning_and_the_others_stay(line):
