@@ -34,12 +34,12 @@ class Compute:
             if ssd.use is not Use.NOTHING:
                 self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-use"), ssd.serial, ssd.use.value])
         wishes = [
-            f"{dimm.region_mib << 20}:{space.size_mib << 20}:{space.name}"
+            f"{dimm.region_mib << 20}:{space.size_mib << 20}:{space.shape.value}:{space.label_name}"
             for dimm in self._machine.scenario.nvdimms
             for space in dimm.namespaces
         ]
         if self._machine.scenario.nvdimms:
-            self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-namespaces"), *wishes])
+            self._machine.channel.run(["sh", str(initramfs.SCRIPTS / "l1-namespaces"), *wishes], limit_s=300)
 
     def configure(self, driver: str, more: Mapping[str, settings.Section]) -> None:
         """Write L1's nova.conf."""

@@ -19,6 +19,12 @@ SEEN = re.compile(
 )
 
 
+SEEN_PMEM = re.compile(
+    r"guest: pmem (?P<number>\d+) block=(?P<block>\S+) bytes=(?P<bytes>\d+) region_bytes=(?P<region>\d+) "
+    r"node=(?P<node>-?\d+) content=(?P<content>zero|data) found=(?P<found>\S*) wrote=(?P<wrote>\S*)"
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class SeenSsd:
     """An NVMe controller as the guest sees it."""
@@ -32,6 +38,33 @@ def seen(console: str) -> list[SeenSsd]:
     """The NVMe controllers that a guest has reported."""
     return [
         SeenSsd(found["serial"], int(found["bytes"]), found["content"] == "zero") for found in SEEN.finditer(console)
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class SeenPmem:
+    """A persistent memory as the guest sees it; a guest tells of them in the order of their addresses."""
+
+    size_bytes: int
+    node: int
+    zero: bool
+    """All of it, before the guest wrote."""
+    found: str
+    """What was where the guest was to write."""
+    wrote: bool
+
+
+def seen_pmem(console: str) -> list[SeenPmem]:
+    """The persistent memories that a guest has reported."""
+    return [
+        SeenPmem(
+            size_bytes=int(found["bytes"]),
+            node=int(found["node"]),
+            zero=found["content"] == "zero",
+            found=found["found"],
+            wrote=found["wrote"] == "0",
+        )
+        for found in SEEN_PMEM.finditer(console)
     ]
 
 

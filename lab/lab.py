@@ -79,7 +79,7 @@ class Lab:
         """Wait for the boot, then make L1 a compute host."""
         with self.steps.step("L1 takes commands", 180):
             self.machine.wait_until_up()
-        with self.steps.step("L1 is a compute host: modules, udev, libvirt, sudo", 240):
+        with self.steps.step("L1 is a compute host: modules, udev, libvirt, sudo", 600):
             self.compute.prepare_host()
             if self.wish.before_nova is not None:
                 self.wish.before_nova(self.machine)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from lab.scenario import Nvdimm, Place, Scenario, Ssd
 
+PORTS_IN_A_SLOT = 8
 FIRST_SLOT = 0x02  # 0x00 is the host bridge, 0x01 is left to QEMU
 LAST_SLOT = 0x1E  # 0x1f is the ICH9's
 BUS_OF_NODE_1 = 64
@@ -45,6 +46,13 @@ class Slots:
         slot, self.following = self.following, self.following + 1
         return f"bus=pcie.0,addr=0x{slot:02x}"
 
+    def take_for_ports(self, count: int) -> Iterator[str]:
+        """Places for root ports, eight to a slot as its functions: QEMU's have ACS, so each still has an IOMMU group of its own."""
+        for first in range(0, count, PORTS_IN_A_SLOT):
+            slot = self.take()
+            for function in range(min(PORTS_IN_A_SLOT, count - first)):
+                yield f"{slot}.{function},multifunction=on"
+
 
 def image(images: pathlib.Path, device: Ssd | Nvdimm) -> pathlib.Path:
     """The host's file behind a device."""
@@ -54,11 +62,16 @@ def image(images: pathlib.Path, device: Ssd | Nvdimm) -> pathlib.Path:
 def arguments(scenario: Scenario, around: Surroundings) -> list[str]:
     """Everything after ``qemu-system-x86_64``."""
     slots = Slots()
+    ports = slots.take_for_ports(len(_own(scenario)))
     return [
         *_machine(scenario, around),
         *_boot(around),
         *_plumbing(around, slots),
-        *(word for number, ssd in enumerate(_own(scenario), 1) for word in _behind_port(ssd, number, around, slots)),
+        *(
+            word
+            for number, ssd in enumerate(_own(scenario), 1)
+            for word in _behind_port(ssd, number, around, next(ports))
+        ),
         *_shared(scenario, around, slots),
         *_on_node_1(scenario, around, slots),
         *(word for dimm in scenario.nvdimms for word in _nvdimm(dimm, around)),
@@ -74,7 +87,9 @@ def _machine(scenario: Scenario, around: Surroundings) -> Iterator[str]:
     yield from ("-m", f"{scenario.memory_mib}M{hotplug}")
     if scenario.nodes > 1:
         yield from _nodes(scenario)
-    yield from ("-device", "intel-iommu,intremap=on", "-nodefaults", "-display", "none", "-no-user-config")
+    if scenario.iommu:
+        yield from ("-device", "intel-iommu,intremap=on")
+    yield from ("-nodefaults", "-display", "none", "-no-user-config")
 
 
 def _nodes(scenario: Scenario) -> Iterator[str]:
@@ -126,26 +141,30 @@ def _own(scenario: Scenario) -> list[Ssd]:
     return [ssd for ssd in scenario.ssds if ssd.place is Place.OWN_PORT]
 
 
-def _behind_port(ssd: Ssd, number: int, around: Surroundings, slots: Slots, parent: str = "") -> Iterator[str]:
+def _behind_port(ssd: Ssd, number: int, around: Surroundings, place: str) -> Iterator[str]:
     port = f"port-{ssd.name}"
-    yield from ("-device", f"pcie-root-port,id={port},chassis={number},slot={number},{parent or slots.take()}")
+    yield from ("-device", f"pcie-root-port,id={port},chassis={number},slot={number},{place}")
     yield from _drive(ssd, around)
-    if ssd.virtual_functions:
-        yield from _with_virtual_functions(ssd, port)
+    if ssd.virtual_functions or ssd.subsystem:
+        yield from _in_a_subsystem(ssd, port)
     else:
         yield from ("-device", nvme(ssd, port))
 
 
-def _with_virtual_functions(ssd: Ssd, port: str) -> Iterator[str]:
-    queues = 2 * (ssd.virtual_functions + 1)
+def _in_a_subsystem(ssd: Ssd, port: str) -> Iterator[str]:
+    """With an NVM subsystem named by hand, as SR-IOV wants it; two of one name the kernel takes for two ways to one SSD."""
     yield from ("-device", f"nvme-subsys,id=subsystem-{ssd.name},nqn=subsystem-{ssd.name}")
-    yield from (
-        "-device",
-        f"nvme,id={ssd.name},serial={ssd.serial},bus={port},subsys=subsystem-{ssd.name},"
-        f"sriov_max_vfs={ssd.virtual_functions},sriov_vq_flexible={queues},"
-        f"sriov_vi_flexible={queues // 2},max_ioqpairs={queues + 2},msix_qsize={queues + 2}",
-    )
+    functions = _virtual_functions(ssd.virtual_functions) if ssd.virtual_functions else ""
+    yield from ("-device", f"nvme,id={ssd.name},serial={ssd.serial},bus={port},subsys=subsystem-{ssd.name}{functions}")
     yield from ("-device", f"nvme-ns,drive=drive-{ssd.name},bus={ssd.name},nsid=1")
+
+
+def _virtual_functions(count: int) -> str:
+    queues = 2 * (count + 1)
+    return (
+        f",sriov_max_vfs={count},sriov_vq_flexible={queues},"
+        f"sriov_vi_flexible={queues // 2},max_ioqpairs={queues + 2},msix_qsize={queues + 2}"
+    )
 
 
 def nvme(ssd: Ssd, bus: str) -> str:
@@ -172,7 +191,7 @@ def _on_node_1(scenario: Scenario, around: Surroundings, slots: Slots) -> Iterat
     if far:
         yield from ("-device", f"pxb-pcie,id=far-bus,bus_nr={BUS_OF_NODE_1},numa_node=1,{slots.take()}")
     for number, ssd in enumerate(far):
-        yield from _behind_port(ssd, 50 + number, around, slots, parent=f"bus=far-bus,addr=0x{number:02x}")
+        yield from _behind_port(ssd, 50 + number, around, f"bus=far-bus,addr=0x{number:02x}")
 
 
 def _nvdimm(dimm: Nvdimm, around: Surroundings) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from lab import folders, shapes
 from lab.machine import Machine
+from lab.recording import Recording, tree
 from lab.scenario import Scenario, Use
 from lab.steps import say
 
@@ -33,39 +34,11 @@ VERSIONS = {
 }
 KERNEL_VERSION = "uname -r"
 
-# A part of sysfs as lines: F path content, L path target. Attributes that cannot be read now have no line.
-TREE = """\
-find {roots} -maxdepth {depth} \\( -type f -o -type l \\) {names} 2> /dev/null | sort | while read -r path; do
-    if [ -L "$path" ]; then printf 'L %s %s\\n' "$path" "$(readlink "$path")"
-    else content="$(head -c 400 "$path" 2> /dev/null | tr '\\n\\0' '  ')" && printf 'F %s %s\\n' "$path" "$content"
-    fi
-done"""
 
-
-@dataclasses.dataclass(frozen=True)
-class Recording:
-    """One command whose output is kept."""
-
-    file: str
-    command: str
-    shown: str = ""
-
-    @property
-    def title(self) -> str:
-        """What the table shows for the command."""
-        return self.shown or self.command
-
-
-def tree(roots: str, depth: int, *names: str) -> str:
-    """The command that prints a part of sysfs."""
-    wanted = "" if not names else "\\( " + " -o ".join(f"-name '{name}'" for name in names) + " \\)"
-    return TREE.format(roots=roots, depth=depth, names=wanted)
-
-
-def recordings(scenario: Scenario, disks: dict[str, str]) -> Iterator[Recording]:
+def base(scenario: Scenario, disks: Disks) -> Iterator[Recording]:
     """Everything to record; ``disks`` maps an SSD's name in the scenario to its block device in L1."""
-    yield from _pci()
-    yield from _block()
+    yield from pci()
+    yield from block()
     for ssd in scenario.ssds:
         disk = disks[ssd.name]
         yield Recording(f"udevadm-info-{ssd.name}.txt", f"udevadm info --query=all --name={disk}")
@@ -79,15 +52,15 @@ def recordings(scenario: Scenario, disks: dict[str, str]) -> Iterator[Recording]
             yield Recording("blkdiscard-of-mounted.txt", f"blkdiscard {disk}")
             yield Recording("nvme-format-of-mounted.txt", f"nvme format {disk} --ses=1")
             yield Recording("wipefs-of-mounted.txt", f"wipefs --all {disk}")
-    yield from _nvme()
+    yield from nvme()
     if scenario.nvdimms:
-        yield from _pmem()
+        yield from pmem()
     yield from _erasing(disks["free"])
     yield from _virtual_functions(disks)
     yield from _vfio(disks["free"])
 
 
-def _pci() -> Iterator[Recording]:
+def pci() -> Iterator[Recording]:
     for options in ("-Dnmm", "-Dmm", "-Dnnmm", "-Dvmm", "-Dnvmm", "-Dnnvmmk"):
         yield Recording(f"lspci{options}.txt", f"lspci {options}")
     links = ("driver", "iommu_group", "subsystem", "physfn", "virtfn*", "firmware_node")
@@ -117,7 +90,7 @@ def _pci() -> Iterator[Recording]:
     yield Recording("boot-id.txt", "cat /proc/sys/kernel/random/boot_id")
 
 
-def _block() -> Iterator[Recording]:
+def block() -> Iterator[Recording]:
     for name in ("self/mountinfo", "self/mounts", "swaps", "mdstat", "partitions", "filesystems"):
         yield Recording(f"proc-{name.replace('/', '-')}.txt", f"cat /proc/{name}")
     yield Recording(
@@ -160,7 +133,7 @@ def _block() -> Iterator[Recording]:
     yield Recording("dev-disk.txt", "find /dev/disk /dev/mapper /dev/md -type l -printf '%p %l\\n' | sort")
 
 
-def _nvme() -> Iterator[Recording]:
+def nvme() -> Iterator[Recording]:
     for what in ("list", "list -v", "list-subsys"):
         yield Recording(f"nvme-{what.replace(' ', '')}.json", f"nvme {what} -o json")
     yield Recording("nvme-list.txt", "nvme list")
@@ -194,7 +167,7 @@ def _nvme() -> Iterator[Recording]:
     )
 
 
-def _pmem() -> Iterator[Recording]:
+def pmem() -> Iterator[Recording]:
     for options in ("-N", "-R", "-D", "-NRDv", "-NRDvi", "-Ni"):
         yield Recording(f"ndctl-list{options}.json", f"ndctl list {options}")
     yield Recording("daxctl-list-DR.json", "daxctl list -DR")
@@ -222,7 +195,7 @@ def _erasing(disk: str) -> Iterator[Recording]:
     yield Recording("blkdiscard-zeroout-all.txt", f"blkdiscard --zeroout {disk}")
 
 
-def _virtual_functions(disks: dict[str, str]) -> Iterator[Recording]:
+def _virtual_functions(disks: Disks) -> Iterator[Recording]:
     if "sriov" in disks:
         device = f"/sys/class/nvme/{disks['sriov'][5:-2]}/device"
         yield Recording(
@@ -265,29 +238,37 @@ def _vfio(disk: str) -> Iterator[Recording]:
     )
 
 
+Disks = Mapping[str, str]
+Chosen = Callable[[Scenario, Disks], Iterator[Recording]]
+
+
 class Recorder:
-    """Runs the recordings in L1 and writes them and their table."""
+    """Runs recordings in L1 and writes them and their tables."""
 
     def __init__(self, machine: Machine, folder: pathlib.Path) -> None:
         self._channel = machine.channel
-        self._scenario = machine.scenario
+        self._machine = machine
         self._folder = folder
-        self._run = machine.run_folder.path
         self._versions: dict[str, str] = {}
 
-    def run(self) -> int:
-        """Record everything; the number of files."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def run(self, chosen: Chosen, into: str = "") -> int:
+        """Record what ``chosen`` yields into a folder below the recorder's; the number of files."""
+        folder = self._folder / into
+        folder.mkdir(parents=True, exist_ok=True)
         rows = [("file", "command", "exit status", "tool version")]
-        for recording in recordings(self._scenario, self._disks()):
-            rows.append(self._record(recording))
-        (self._folder / TABLE).write_text("".join("\t".join(row) + "\n" for row in rows))
+        for recording in chosen(self._machine.scenario, shapes.disks(self._machine)):
+            rows.append(self._record(recording, folder))
+        (folder / TABLE).write_text("".join("\t".join(row) + "\n" for row in rows))
         return len(rows) - 1
 
-    def _record(self, recording: Recording) -> tuple[str, str, str, str]:
+    def describe(self, into: str = "") -> None:
+        """Write which SSD and which namespace is which."""
+        (self._folder / into / shapes.TABLE).write_text(shapes.table(self._machine))
+
+    def _record(self, recording: Recording, folder: pathlib.Path) -> tuple[str, str, str, str]:
         result = self._channel.try_run(recording.command, LIMIT_S)
-        (self._folder / recording.file).write_text(self._neutral(result.out))
-        error = self._folder / f"{recording.file}.err"
+        (folder / recording.file).write_text(self._neutral(result.out))
+        error = folder / f"{recording.file}.err"
         error.unlink(missing_ok=True)
         if result.err:
             error.write_text(self._neutral(result.err))
@@ -295,8 +276,8 @@ class Recorder:
         return recording.file, recording.title, str(result.status), self._version(recording)
 
     def _neutral(self, text: str) -> str:
-        """Without the name of the folder that this machine happens to keep its runs in."""
-        return text.replace(str(self._run), "/srv/lab")
+        """Without the names of the folders that this machine happens to keep its runs and the checkout in."""
+        return text.replace(str(self._machine.run_folder.path), "/srv/lab").replace(str(folders.CHECKOUT), "/srv/src")
 
     def _version(self, recording: Recording) -> str:
         asked = VERSIONS.get(recording.title.split()[0], KERNEL_VERSION)
@@ -305,8 +286,3 @@ class Recorder:
             first = next((line.strip() for line in lines if line.strip()), "unknown")
             self._versions[asked] = f"Linux {first}" if asked == KERNEL_VERSION else first
         return self._versions[asked]
-
-    def _disks(self) -> dict[str, str]:
-        listed = self._channel.run("for c in /sys/class/nvme/nvme*; do echo $(cat $c/serial) /dev/${c##*/}n1; done")
-        by_serial = dict(line.split() for line in listed.splitlines() if line.strip())
-        return {ssd.name: by_serial[ssd.serial] for ssd in self._scenario.ssds if ssd.serial in by_serial}

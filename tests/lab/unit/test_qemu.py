@@ -5,11 +5,26 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import pathlib
+import re
 
 import pytest
 
-from lab import qemu
-from lab.scenario import Chance, Namespace, Nvdimm, Place, Scenario, Ssd, bare, record, smoke
+from lab import initramfs, qemu
+from lab.scenario import (
+    Chance,
+    Namespace,
+    Nvdimm,
+    Place,
+    Scenario,
+    Shape,
+    Ssd,
+    Use,
+    bare,
+    no_iommu,
+    record,
+    smoke,
+    verdicts,
+)
 
 AROUND = qemu.Surroundings(
     kernel=pathlib.Path("/k/vmlinuz"),
@@ -49,6 +64,35 @@ def test_an_ssd_of_its_own_sits_behind_a_root_port_of_its_own() -> None:
     assert one(scenario, "nvme,id=a")["bus"] == "port-a"
     assert one(scenario, "nvme,id=b")["bus"] == "port-b"
     assert one(scenario, "pcie-root-port,id=port-a")["chassis"] != one(scenario, "pcie-root-port,id=port-b")["chassis"]
+
+
+def test_root_ports_share_a_slot_as_its_functions_and_each_has_a_place() -> None:
+    ports = [text.rpartition("addr=")[2] for text in devices(verdicts(Chance(1))) if text.startswith("pcie-root-port")]
+    places = [place.partition(",")[0] for place in ports if "." in place]
+    assert len(places) == len(set(places)) > qemu.PORTS_IN_A_SLOT
+    assert {place.partition(".")[2] for place in places} == {str(function) for function in range(8)}
+    assert all("multifunction=on" in place for place in ports if "." in place)
+
+
+def test_two_ssds_may_have_one_serial_in_two_subsystems() -> None:
+    scenario = verdicts(Chance(1))
+    twins = [one(scenario, f"nvme,id=twin-{name},") for name in "ab"]
+    assert twins[0]["serial"] == twins[1]["serial"] != ""
+    assert twins[0]["subsys"] != twins[1]["subsys"]
+    assert one(scenario, "nvme,id=no-serial,")["serial"] == ""
+
+
+def test_a_host_without_iommu_has_none() -> None:
+    assert not [text for text in devices(no_iommu(Chance(1))) if "iommu" in text]
+    assert [text for text in devices(bare(Chance(1))) if text.startswith("intel-iommu")]
+
+
+def test_every_use_and_shape_is_done_by_a_script() -> None:
+    for script, members in (("l1-use", Use), ("l1-namespaces", Shape)):
+        text = (initramfs.SCRIPTS / script).read_text()
+        assert [
+            one for one in members if one.value and not re.search(rf"^ +(.+ \| )?{one.value}( \| .+)?\)", text, re.M)
+        ] == []
 
 
 def test_those_that_share_a_group_sit_on_one_plain_bridge() -> None:
@@ -91,7 +135,7 @@ def test_a_region_that_qemu_would_refuse_is_refused_first() -> None:
 
 
 def test_too_many_devices_are_refused_with_a_sentence() -> None:
-    many = Scenario("many", tuple(Ssd(f"s{number}", f"SN{number}", 64) for number in range(40)))
+    many = Scenario("many", tuple(Ssd(f"s{number}", f"SN{number}", 64) for number in range(200)))
     with pytest.raises(ValueError, match="no slot left"):
         qemu.arguments(many, AROUND)
 
