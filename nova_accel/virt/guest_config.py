@@ -34,6 +34,10 @@ def add_nvdimms(
 ) -> None:
     """Give a guest NVDIMMs, in this order, and room for them on top of what Nova has made.
 
+    Their order becomes that of their slots and addresses. In a Linux guest the first is nmem0 with the handle 1, the second nmem1 with
+    the handle 2, over all reboots. The numbers of regions, and so of pmem disks, do not follow: QEMU lists NVDIMMs by a hash of
+    their ids, and another order may come out of it when a device is added to the guest.
+
     Everything else stays as it is: memory backing and shared access of the guest's RAM are Nova's affair.
 
     :param host_nodes: the host's NUMA node of each; one goes into the guest's cell that lives there, if Nova placed one there
@@ -73,6 +77,3 @@ def _ensure_cell(guest: vconfig.LibvirtConfigGuest) -> None:
         cell = vconfig.LibvirtConfigGuestCPUNUMACell()
         cell.id, cell.cpus, cell.memory = 0, set(range(guest.vcpus)), guest.memory
         guest.cpu.numa.cells = [cell]
-
-
-GuestHostdev = GuestElement

@@ -8,8 +8,6 @@ from lxml import etree
 from nova_accel.model import PciAddress
 from nova_accel.xml import address as pci
 from nova_accel.xml import alias as names
-from nova_accel.xml.alias import alias_for as alias_for
-from nova_accel.xml.domain import pci_addresses as pci_addresses
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from stevedore import ExtensionManager
 from nova_accel import conf
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
-from nova_accel.xml import hostdev
+from nova_accel.xml import domain
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.libvirt import UserAliasesAreKept
 
@@ -101,7 +101,7 @@ class AccelTestCase(base.ServersTestBase):
 
     def in_domain(self, server: dict, hostname: str = "compute1") -> list[str]:
         """Aliases of our devices in the domain XML as libvirt holds it."""
-        return sorted(alias for alias in hostdev.pci_addresses(self.domain_xml(server, hostname)).values() if alias)
+        return sorted(alias for alias in domain.pci_addresses(self.domain_xml(server, hostname)).values() if alias)
 
     def domain_xml(self, server: dict, hostname: str = "compute1") -> str:
         conn = self.computes[hostname].driver._host.get_connection()
