@@ -8,12 +8,17 @@ from nova_accel.xml.alias import alias_of
 
 
 def pci_addresses(domain_xml: str) -> dict[PciAddress, str | None]:
-    """Addresses of all PCI host devices in a domain's XML, with the alias of those that are ours."""
+    """Addresses of all the host's PCI devices in a domain's XML, with the alias of those that are ours.
+
+    Besides host devices there are disks that QEMU drives itself (``<disk type='nvme'>``) and VFs as interfaces.
+    """
     found: dict[PciAddress, str | None] = {}
-    for element in etree.fromstring(domain_xml.encode()).iterfind("devices/hostdev[@type='pci']"):
-        address = pci.source_address(element)
-        if address is not None:
-            found[address] = alias_of(element)
+    root = etree.fromstring(domain_xml.encode())
+    for kind in ("hostdev[@type='pci']", "disk[@type='nvme']", "interface[@type='hostdev']"):
+        for element in root.iterfind(f"devices/{kind}"):
+            address = pci.source_address(element)
+            if address is not None:
+                found[address] = None if address in found else alias_of(element)
     return found
 
 

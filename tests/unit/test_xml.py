@@ -1,6 +1,5 @@
 """Elements of a domain's XML, one by one and found in a whole domain."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +100,19 @@ def test_only_our_own_pci_devices_of_a_domain_have_an_alias() -> None:
     assert domain.pci_addresses(in_domain(HOSTDEV, foreign)) == {
         PciAddress(0, 0x5E, 0, 1): "S4EVNF0M500001",
         PciAddress(0, 2, 0, 0): None,
+    }
+
+
+def test_a_disk_that_qemu_drives_itself_and_an_interface_take_pci_devices_too() -> None:
+    nvme = (
+        '<disk type="nvme" device="disk"><source type="pci" managed="no" namespace="1">'
+        '<address domain="0x0000" bus="0x03" slot="0x00" function="0x0"/></source><target dev="vdb"/></disk>'
+    )
+    interface = '<interface type="hostdev"><source><address type="pci" bus="0x04" slot="0x01" function="0x2"/></source></interface>'
+    usb = '<hostdev mode="subsystem" type="usb"><source><address bus="5" device="2"/></source></hostdev>'
+    assert domain.pci_addresses(in_domain(nvme, interface, usb)) == {
+        PciAddress(0, 3, 0, 0): None,
+        PciAddress(0, 4, 1, 2): None,
     }
 
 
