@@ -1,6 +1,5 @@
 """Checking, zeroing and reading back a dax device. /dev/zero stands for one: it can be opened and mapped, and reads as zero."""
 
-import dataclasses
 import os
 import stat
 import subprocess
@@ -211,25 +210,26 @@ def image(tmp_path):
     os.close(descriptor)
 
 
-def scanned(image, offset_bytes, end_bytes, align_bytes=4096):
-    device = dataclasses.replace(DEVICE, align_bytes=align_bytes)
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(dax._scanned, device, image, offset_bytes, end_bytes).result()
-
-
 @pytest.mark.parametrize("align_bytes", [4096, 2 * 1024**2, 24 * CHUNK_BYTES])
 @pytest.mark.parametrize("chunk", [0, 1, 15, 16, 17, 23])
 def test_data_is_found_in_the_chunk_where_it_lies(image, chunk, align_bytes):
     os.pwrite(image, b"x", (chunk + 1) * CHUNK_BYTES - 1)
-    assert scanned(image, 0, DEVICE.size_bytes, align_bytes) == chunk * CHUNK_BYTES
-    assert scanned(image, chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES, align_bytes) == chunk * CHUNK_BYTES
+    at = chunk * CHUNK_BYTES
+    assert scan.first_nonzero(image, 0, DEVICE.size_bytes, align_bytes) == at
+    assert scan.first_nonzero(image, at, at + CHUNK_BYTES, align_bytes) == at
 
 
 def test_data_outside_of_what_is_asked_for_does_not_count(image):
     for at in (CHUNK_BYTES - 1, 2 * CHUNK_BYTES + 100):
         os.pwrite(image, b"x", at)
-    assert scanned(image, CHUNK_BYTES, 2 * CHUNK_BYTES + 100) == -1
-    assert scanned(image, CHUNK_BYTES, 2 * CHUNK_BYTES + 101) == 2 * CHUNK_BYTES
+    assert scan.first_nonzero(image, CHUNK_BYTES, 2 * CHUNK_BYTES + 100, 4096) == -1
+    assert scan.first_nonzero(image, CHUNK_BYTES, 2 * CHUNK_BYTES + 101, 4096) == 2 * CHUNK_BYTES
+
+
+def test_the_process_that_reads_says_what_it_found(image):
+    os.pwrite(image, b"x", 2 * CHUNK_BYTES)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(dax._scanned, DEVICE, image, CHUNK_BYTES, DEVICE.size_bytes).result() == 2 * CHUNK_BYTES
 
 
 def test_memory_that_cannot_be_read_is_a_failure_and_kills_nobody_else(host):
