@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import pytest
 from nova import context as nova_context
 from nova.compute import resource_tracker
 from stevedore.extension import Extension
@@ -52,6 +53,7 @@ class ClaimRaceTest(base.AccelTestCase):
         pool = self.provider_named("compute1_accel_pool_all")
         assert self._get_provider_inventory(pool["uuid"])["CUSTOM_SSD"]["total"] == 2
 
+    @pytest.mark.essential
     def test_the_loser_fails_with_a_sentence_and_the_winner_is_untouched(self) -> None:
         self.start_host("compute1", *base.ssds(2))
         flavor = self.ssd_flavor()

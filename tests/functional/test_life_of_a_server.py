@@ -44,6 +44,7 @@ class LifeOfAServerTest(base.AccelTestCase):
     def action(self, server: dict, **action: object) -> None:
         self.api.post_server_action(server["id"], action)
 
+    @pytest.mark.essential
     def test_a_restart_of_nova_compute_changes_nothing(self) -> None:
         server, serial, address = self.server_with_data()
         before = {name: provider["generation"] for name, provider in self.our_providers().items()}
@@ -53,6 +54,7 @@ class LifeOfAServerTest(base.AccelTestCase):
         other = self.boot(self.flavor)
         assert self.in_domain(other) != [serial]
 
+    @pytest.mark.essential
     def test_stop_start_and_both_reboots_keep_the_ssd_and_its_data(self) -> None:
         server, serial, address = self.server_with_data()
         self.action(server, **{"os-stop": None})
@@ -141,6 +143,7 @@ class LifeOfAServerTest(base.AccelTestCase):
 
 
 class ConfigurationTest(base.AccelTestCase):
+    @pytest.mark.essential
     def test_wrong_configuration_stops_the_start_with_one_sentence(self) -> None:
         self.flags(nvme_ssd_filter=["vendor:8086"], group="nova_accel")
         with pytest.raises(nova_exception.InvalidConfiguration) as error:
@@ -188,6 +191,7 @@ class MovedServerTest(base.AccelTestCase):
             assert self.inventory("SN01", host)["reserved"] == 0
         assert self.source.content == {}
 
+    @pytest.mark.essential
     def test_a_reverted_migration_gives_the_server_its_old_ssd_with_its_data(self) -> None:
         self.machines["compute2"].ssds[ONE].content = dict(SECRET)
         self.api.post_server_action(self.server["id"], {"revertResize": None})

@@ -1,5 +1,7 @@
 """More servers than SSDs, all at once: each SSD goes to one server, and every record says the same."""
 
+import pytest
+
 from tests.functional import base
 
 HANDLES = 10
@@ -34,6 +36,7 @@ class ManyAtOnceTest(base.AccelTestCase):
             serial: server["id"] for server, serials in zip(active, in_domains, strict=True) for serial in serials
         }
 
+    @pytest.mark.essential
     def test_boots_and_deletes_on_two_hosts_leave_nothing_behind(self) -> None:
         for host in ("compute1", "compute2"):
             self.start_host(host, *base.ssds(HANDLES // 2))

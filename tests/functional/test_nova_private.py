@@ -12,6 +12,9 @@ from nova_accel.virt import nova_private
 from nova_accel.virt.driver import AccelLibvirtDriver
 from tests.functional import base
 
+# What we rest on in Nova has to be there in every release that is supported.
+pytestmark = pytest.mark.essential
+
 # method: the parameters that we name ourselves, in their order
 OVERRIDDEN = {
     "init_host": ["self", "host"],
