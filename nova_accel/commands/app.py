@@ -1,6 +1,7 @@
 """``nova-accel`` as a whole: what holds for each of its commands."""
 
 import argparse
+import logging
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any, TextIO
@@ -68,6 +69,13 @@ class NovaAccel(App):
             help="A folder of configuration files; may be given several times.",
         )
         return parser
+
+    def configure_logging(self) -> None:
+        """Keep what privsep daemons write on their standard error for ``--verbose``."""
+        super().configure_logging()
+        if not self.options.verbose_level:
+            # The name that oslo.log makes of oslo_privsep.
+            logging.getLogger("oslo.privsep").setLevel(logging.ERROR)
 
     def interact(self) -> None:
         """Without a command: show which there are, instead of a shell of our own."""

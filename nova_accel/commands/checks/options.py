@@ -37,7 +37,7 @@ def valid(facts: Facts) -> Result:
 
 
 def without_effect(facts: Facts) -> Result:
-    """No option stands there in vain, and no driver waits for one."""
+    """No option stands there in vain. What a driver lacks is an error, which the check before this one finds."""
     enabled = facts.configured.settings.enabled_drivers
     written = facts.configured.written
     unknown = sorted(written - {name for option in OPTIONS for name in (option.name, option.dest)})
@@ -45,8 +45,8 @@ def without_effect(facts: Facts) -> Result:
     for option, driver in _READ_BY.items():
         if option in written and driver not in enabled:
             found.append(f"{option} has no effect without {driver} in enabled_drivers")
-        if option not in written and driver in enabled:
-            found.append(f"{driver} offers nothing without {option}")
     if found:
-        return warning("; ".join(found), "Set or correct the one, or take the other out, and restart nova-compute.")
+        return warning(
+            "; ".join(found), "Enable the driver, correct the name or take the option out, and restart nova-compute."
+        )
     return ok("each option that is set has an effect")

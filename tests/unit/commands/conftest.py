@@ -36,11 +36,12 @@ class Ran:
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """An application adds handlers to the root logger, as is right for a process of its own."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    root, privsep = logging.getLogger(), logging.getLogger("oslo.privsep")
+    handlers, levels = list(root.handlers), (root.level, privsep.level)
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, level in zip((root, privsep), levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture
