@@ -20,8 +20,9 @@ whatever the order here. Empty, the default: nova-compute behaves as with libvir
 
 * ``inspur_nvme_ssd_driver``: NVMe SSDs of Inspur (PCI vendor 1bd4, class 0108, programming interface 02).
 * ``nvme_ssd_driver``: NVMe SSDs of any vendor that ``nvme_ssd_filter`` chooses.
+* ``intel_pmem_driver``: the PMEM namespaces that ``pmem_namespaces`` names, on NVDIMMs of any vendor.
 
-Example: ``enabled_drivers = inspur_nvme_ssd_driver,nvme_ssd_driver``
+Example: ``enabled_drivers = inspur_nvme_ssd_driver,intel_pmem_driver``
 """,
     ),
     cfg.MultiStrOpt(
@@ -34,6 +35,18 @@ list of ``key:pattern``, separated by commas, all of which have to fit. ``vendor
 refused in any case.
 
 Example: ``nvme_ssd_filter = vendor_id:8086,product_id:0a54`` and ``nvme_ssd_filter = vendor_id:144d,address:0000:5e:*``
+""",
+    ),
+    cfg.ListOpt(
+        "pmem_namespaces",
+        default=[],
+        help="""
+Which PMEM namespaces ``intel_pmem_driver`` offers, and under which labels: ``label:name|name|name``, separated by commas. A name is that
+of ``ndctl create-namespace --name``; the namespace has to be in devdax mode. A label becomes the resource class and trait
+``CUSTOM_PMEM_NAMESPACE_<LABEL>``, so it has letters, digits and ``_`` only. No default, because only the operator knows what a namespace is
+for. It may stand in ``[libvirt] pmem_namespaces`` or here, not in both: a namespace that does is offered by neither of our drivers.
+
+Example: ``pmem_namespaces = 6GB:ns0|ns1|ns2,LARGE:ns3``
 """,
     ),
     cfg.IntOpt(
@@ -64,6 +77,7 @@ class Settings:
     nvme_ssd_filters: tuple[str, ...]
     discovery_interval_s: int
     ledger_path: str
+    pmem_namespaces: tuple[str, ...] = ()
 
 
 def register(conf: cfg.ConfigOpts) -> None:
@@ -80,6 +94,7 @@ def read(conf: cfg.ConfigOpts) -> Settings:
         nvme_ssd_filters=tuple(group.nvme_ssd_filter),
         discovery_interval_s=group.discovery_interval,
         ledger_path=group.ledger_path,
+        pmem_namespaces=tuple(group.pmem_namespaces),
     )
 
 

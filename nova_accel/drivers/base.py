@@ -1,10 +1,12 @@
 """The contract of a driver."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nova_accel.conf import Settings
 from nova_accel.model import Device, PciRecord
+from nova_accel.parsers.ndctl import NamespaceRecord
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,31 @@ class SeenFunction:
     numa_node: int | None
     serial: str | None
     """None when the device shows none and none was seen during this presence."""
+
+
+@dataclass(frozen=True)
+class SeenNamespace:
+    """One PMEM namespace that ndctl listed and a driver takes."""
+
+    record: NamespaceRecord
+    incarnation: str
+    label: str
+    """The one it is offered under: as long as a server has it, that of the server's start."""
+
+    @property
+    def identity(self) -> str:
+        """The uuid in its label; one that shows none gets an identity made of its name, so that it can be shown."""
+        return self.record.label_uuid or f"unidentified {self.record.dev}"
+
+
+@dataclass(frozen=True)
+class SeenRegion:
+    """One PMEM region."""
+
+    dev: str
+    identity: str
+    """The interleave set's cookie in hexadecimal, which stays when regions are numbered anew; the name where there is none."""
+    numa_node: int | None
 
 
 class Driver(Protocol):
@@ -35,8 +62,24 @@ class Driver(Protocol):
         :raises nova_accel.exception.ConfigurationError: when an option of its own cannot be right
         """
 
+
+@runtime_checkable
+class SsdDriver(Driver, Protocol):
+    """A driver for NVMe SSDs."""
+
     def wants(self, function: SeenFunction) -> bool:
         """Whether the configuration gives this function to the driver."""
 
     def device(self, function: SeenFunction) -> Device:
         """Describe a function that the driver wants as device, deployable and attach handle."""
+
+
+@runtime_checkable
+class NamespaceDriver(Driver, Protocol):
+    """A driver for PMEM namespaces."""
+
+    def label(self, name: str | None) -> str | None:
+        """The label under which a namespace of that name is offered; None when the driver does not take it."""
+
+    def device(self, region: SeenRegion, namespaces: Sequence[SeenNamespace]) -> Device:
+        """Describe a region with those of its namespaces that the driver takes."""

@@ -46,11 +46,11 @@ def describe(driver: str, function: SeenFunction) -> Device:
         kind=HandleKind.PCI,
         address=str(record.address),
         incarnation=function.incarnation,
+        numa_node=function.numa_node,
     )
     deployable = Deployable(
         kind="ssd",
         identity=identity,
-        resource_class=RESOURCE_CLASS,
         traits=traits(record, function.numa_node),
         handles=(handle,),
     )

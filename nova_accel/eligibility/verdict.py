@@ -8,23 +8,82 @@ class Reason(enum.Enum):
     """Why a handle is, or is not, to be given away."""
 
     ELIGIBLE = "eligible"
+
+    # which of our drivers takes it
     NOT_CONFIGURED = "not configured"
+    CLAIMED_TWICE = "claimed by two drivers"
+    AMBIGUOUS_NAME = "ambiguous name"
+
+    # what the host does with it
+    HOST_ROOT = "host root"
     MOUNTED = "mounted"
+    MOUNTED_ELSEWHERE = "mounted elsewhere"
     SWAP = "swap"
+    LVM = "LVM"
+    MD = "MD"
+    BCACHE = "bcache"
+    DM_CRYPT = "dm-crypt"
+    ZFS = "ZFS"
+    CEPH = "Ceph"
     HELD = "held"
+    PARTITION_IN_USE = "partition in use"
     IN_USE = "in use"
+    NOT_CHECKED = "not checked"
+
+    # who else may give it away
+    OTHER_DOMAIN = "other domain"
+    DOUBLE_OWNER = "double owner"
+
+    # SSDs
     FOREIGN_DRIVER = "foreign driver"
     NO_NAMESPACE = "no namespace"
     NO_SERIAL = "no serial"
     DUPLICATE_SERIAL = "duplicate serial"
+    BEHIND_VMD = "behind VMD"
     NO_IOMMU = "no IOMMU"
     SHARED_IOMMU_GROUP = "shared IOMMU group"
-    BEHIND_VMD = "behind VMD"
+    HAS_VFS = "has VFs"
+    NO_RESET = "no reset"
+
+    # PMEM namespaces
+    FSDAX = "fsdax"
+    SECTOR = "sector"
+    RAW = "raw"
+    SYSTEM_RAM = "system-ram"
+    DISABLED = "disabled"
+    EMPTY = "empty"
+    MISALIGNED = "misaligned"
+    NO_UUID = "no uuid"
+    DUPLICATE_UUID = "duplicate uuid"
 
     @property
     def host_uses_it(self) -> bool:
         """Whether the host may have written to the device, so that nothing is proven about its content any more."""
-        return self in (Reason.MOUNTED, Reason.SWAP, Reason.HELD, Reason.IN_USE)
+        return self in _WRITTEN_BY_HOST
+
+
+_WRITTEN_BY_HOST = frozenset(
+    {
+        Reason.HOST_ROOT,
+        Reason.MOUNTED,
+        Reason.MOUNTED_ELSEWHERE,
+        Reason.SWAP,
+        Reason.LVM,
+        Reason.MD,
+        Reason.BCACHE,
+        Reason.DM_CRYPT,
+        Reason.ZFS,
+        Reason.CEPH,
+        Reason.HELD,
+        Reason.PARTITION_IN_USE,
+        Reason.IN_USE,
+        Reason.OTHER_DOMAIN,
+        Reason.FSDAX,
+        Reason.SECTOR,
+        Reason.RAW,
+        Reason.SYSTEM_RAM,
+    }
+)
 
 
 @dataclass(frozen=True)

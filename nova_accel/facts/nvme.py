@@ -18,6 +18,7 @@ class NvmeFacts:
     serial: str | None
     namespaces: tuple[str, ...]
     """Block device names; with native multipath the name of the head that the paths have in common."""
+    model: str | None = None
 
 
 def read(roots: Roots, address: PciAddress) -> NvmeFacts | None:
@@ -29,7 +30,11 @@ def read(roots: Roots, address: PciAddress) -> NvmeFacts | None:
         return None
     if len(controllers) != 1:
         return None
-    return NvmeFacts(serial=roots.read(controllers[0] / "serial") or None, namespaces=_namespaces(controllers[0]))
+    return NvmeFacts(
+        serial=roots.read(controllers[0] / "serial") or None,
+        namespaces=_namespaces(controllers[0]),
+        model=roots.read(controllers[0] / "model") or None,
+    )
 
 
 def _namespaces(controller: Path) -> tuple[str, ...]:

@@ -21,6 +21,10 @@ class PciFacts:
     group_others: tuple[str, ...]
     """Addresses of the other functions of the group, bridges left out: they carry no data of their own."""
     numa_node: int | None
+    can_reset: bool = True
+    """Whether the kernel can reset this function alone, as vfio does between two guests."""
+    vfs: int = 0
+    """How many virtual functions it has now."""
 
 
 def read(roots: Roots, address: PciAddress) -> PciFacts | None:
@@ -36,7 +40,9 @@ def read(roots: Roots, address: PciAddress) -> PciFacts | None:
         kernel_driver=_link_name(folder / "driver"),
         iommu_group=group,
         group_others=_group_others(roots, group, address) if group else (),
-        numa_node=_numa_node(roots.read(folder / "numa_node")),
+        numa_node=numa_node(roots.read(folder / "numa_node")),
+        can_reset=_can_reset(roots, folder),
+        vfs=_number(roots.read(folder / "sriov_numvfs")),
     )
 
 
@@ -65,7 +71,18 @@ def _is_bridge(roots: Roots, name: str) -> bool:
     return bool(class_id and class_id.startswith(_BRIDGE_CLASS))
 
 
-def _numa_node(text: str | None) -> int | None:
-    if text is None or not text.isdecimal():  # "-1": the firmware does not say
+def _can_reset(roots: Roots, folder: Path) -> bool:
+    # Kernels before 5.15 say it only by the presence of the file "reset".
+    methods = roots.read(folder / "reset_method")
+    return bool(methods) if methods is not None else (folder / "reset").exists()
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0
+
+
+def numa_node(text: str | None) -> int | None:
+    """The node in a file ``numa_node``; None where the firmware does not say, which reads as -1."""
+    if text is None or not text.isdecimal():
         return None
     return int(text)

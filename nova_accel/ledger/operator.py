@@ -64,7 +64,9 @@ class OperatorsPart:
             known = _known(connection, identity)
             if known.state not in _CLEANABLE:
                 whose = f" to server {known.server}" if known.state is State.ASSIGNED else ""
-                raise HandleUnavailable(identity, _WHO, f"it is {known.state.value}{whose}, so there is nothing to clean")
+                raise HandleUnavailable(
+                    identity, _WHO, f"it is {known.state.value}{whose}, so there is nothing to clean"
+                )
             connection.execute("UPDATE handle SET asked = ? WHERE identity = ?", (now(), identity))
             if erase_foreign_data and not known.may_be_erased:
                 connection.execute(
@@ -73,6 +75,11 @@ class OperatorsPart:
                 )
             _count(connection)
         return known
+
+    def heard(self, identity: str) -> None:
+        """Note that the wish to have a handle cleaned was acted upon; what came of it the entry says."""
+        with self._file.transaction() as connection:
+            connection.execute("UPDATE handle SET asked = NULL WHERE identity = ?", (identity,))
 
 
 def _known(connection: sqlite3.Connection, identity: str) -> Entry:

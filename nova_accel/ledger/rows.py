@@ -8,9 +8,7 @@ from nova_accel.ledger.file import now
 from nova_accel.ledger.states import Event, State, after
 from nova_accel.model import HandleId
 
-ENTRIES = (
-    "SELECT resource_class, identity, provider, state, server, released, reason, since, drained, asked, cleaned FROM handle"
-)
+ENTRIES = "SELECT resource_class, identity, provider, state, server, released, reason, since, drained, asked, cleaned FROM handle"
 
 
 def entry(row: tuple[str, ...]) -> Entry:

@@ -1,57 +1,117 @@
 """Writes the plan into Nova's provider tree. What others put there stays."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from nova.compute.provider_tree import ProviderTree
 from nova.objects.resource import Resource
 
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import names
-from nova_accel.provider_tree.plan import ProviderPlan
+from nova_accel.provider_tree.plan import ClassPlan, ProviderPlan
 
 # Where os-traits has it, it says that Nova itself looks after the provider.
 _OWNER = "OWNER_NOVA"
-_OUR_TRAITS = re.compile(r"CUSTOM_SSD(_.*)?|CUSTOM_NUMA_NODE_\d+", re.ASCII)
+_OUR_TRAITS = re.compile(r"CUSTOM_SSD(_.*)?|CUSTOM_NUMA_NODE_\d+|CUSTOM_PMEM_NAMESPACE_.*", re.ASCII)
 
 
-def apply(tree: ProviderTree, node: str, plans: Iterable[ProviderPlan]) -> None:
+@dataclass(frozen=True, order=True)
+class Leftover:
+    """A resource class of one of our providers that stands in the tree and for which there is no device any more."""
+
+    provider_uuid: str
+    resource_class: str
+
+
+def apply(
+    tree: ProviderTree,
+    node: str,
+    plans: Iterable[ProviderPlan],
+    claimed: Collection[Resource] = (),
+    unused: Collection[Leftover] = (),
+) -> frozenset[Leftover]:
     """Bring providers, inventories, traits and resources in line with the plan; a second call changes nothing.
+
+    What has vanished stays, all of it reserved, until Placement says that nothing is allocated from it: taking it away earlier
+    would end Nova's update in an error and fail every claim on the host.
 
     :param tree: as ``update_provider_tree`` gets it
     :param node: name of the compute node's own provider
+    :param claimed: what Nova's resource tracker counts as given out
+    :param unused: leftovers of an earlier call from which nothing is allocated
+    :returns: the leftovers that are still there
     """
-    for plan in plans:
+    wanted = {plan.uuid: plan for plan in plans}
+    for plan in wanted.values():
         if not tree.exists(plan.name):
             tree.new_child(plan.name, node, uuid=plan.uuid)
-        provider = tree.data(plan.name)
-        tree.update_inventory(plan.name, {plan.resource_class: _inventory(plan)})
-        if plan.traits is not None:
-            tree.update_traits(plan.name, _foreign(provider.traits) | plan.traits | {_OWNER})
-        tree.update_resources(plan.name, {plan.resource_class: _resources(provider.uuid, plan)})
+    leftovers: set[Leftover] = set()
+    for uuid in _ours(tree, node):
+        leftovers |= _provider(tree, uuid, wanted.get(uuid), claimed, unused)
+    return frozenset(leftovers)
 
 
-def hold(tree: ProviderTree, claimed: Iterable[Resource]) -> None:
+def hold(tree: ProviderTree, node: str, claimed: Iterable[Resource]) -> None:
     """Offer nothing of ours for now, and keep what is given out: for when there is no plan.
 
     Without it Nova would take our classes for ones without resource objects, and start servers without their devices.
     """
     given_out = list(claimed)
-    for uuid in tree.get_provider_uuids():
-        provider = tree.data(uuid)
-        if uuid == names.provider_uuid(provider.name):
-            kept = {one for one in given_out if one.provider_uuid == uuid}
-            resources = {name: {one for one in kept if one.resource_class == name} for name in provider.inventory}
-            tree.update_resources(uuid, resources)
+    for uuid in _ours(tree, node):
+        classes = tree.data(uuid).inventory
+        tree.update_resources(uuid, {name: _claimed_of(given_out, uuid, name) for name in classes})
 
 
-def _inventory(plan: ProviderPlan) -> dict[str, int | float]:
+def claimed_handles(resources: Iterable[Resource]) -> frozenset[HandleId]:
+    """The handle ids that Nova's resource objects stand for."""
+    return frozenset(HandleId(resource.resource_class, resource.identifier) for resource in resources)
+
+
+def _ours(tree: ProviderTree, node: str) -> Sequence[str]:
+    """Our providers below a node: their uuids follow from their names."""
+    uuids = tree.get_provider_uuids(node)
+    return [uuid for uuid in uuids if uuid == names.provider_uuid(tree.data(uuid).name)]
+
+
+def _provider(
+    tree: ProviderTree,
+    uuid: str,
+    plan: ProviderPlan | None,
+    claimed: Collection[Resource],
+    unused: Collection[Leftover],
+) -> set[Leftover]:
+    data = tree.data(uuid)
+    planned = plan.classes if plan is not None else {}
+    vanished = {Leftover(uuid, name) for name in data.inventory if name not in planned}
+    kept = {one for one in vanished if one not in unused or _claimed_of(claimed, uuid, one.resource_class)}
+    if not planned and not kept:
+        tree.remove(uuid)
+        return set()
+    inventory = {name: _inventory(one.total, one.reserved) for name, one in planned.items()}
+    resources = {name: _resources(uuid, name, one) for name, one in planned.items()}
+    for one in kept:
+        total = data.inventory[one.resource_class]["total"]
+        inventory[one.resource_class] = _inventory(total, total)
+        resources[one.resource_class] = _claimed_of(claimed, uuid, one.resource_class)
+    tree.update_inventory(uuid, inventory)
+    if plan is not None and plan.traits is not None:
+        tree.update_traits(uuid, _foreign(data.traits) | plan.traits | {_OWNER})
+    tree.update_resources(uuid, resources)
+    return kept
+
+
+def _claimed_of(claimed: Iterable[Resource], uuid: str, resource_class: str) -> set[Resource]:
+    return {one for one in claimed if one.provider_uuid == uuid and one.resource_class == resource_class}
+
+
+def _inventory(total: int, reserved: int) -> dict[str, int | float]:
     # Every key is written: one that is left out would be taken from what Placement has.
     return {
-        "total": plan.total,
-        "reserved": plan.reserved,
+        "total": total,
+        "reserved": reserved,
         "min_unit": 1,
-        "max_unit": plan.total,
+        "max_unit": total,
         "step_size": 1,
         "allocation_ratio": 1.0,
     }
@@ -61,14 +121,9 @@ def _foreign(traits: Iterable[str]) -> set[str]:
     return {trait for trait in traits if not _OUR_TRAITS.fullmatch(trait)}
 
 
-def _resources(provider_uuid: str, plan: ProviderPlan) -> set[Resource]:
+def _resources(provider_uuid: str, resource_class: str, plan: ClassPlan) -> set[Resource]:
     # No metadata: it would be part of equality, and a changed address would make a handle that is given out look free.
     return {
-        Resource(provider_uuid=provider_uuid, resource_class=plan.resource_class, identifier=handle.identity)
+        Resource(provider_uuid=provider_uuid, resource_class=resource_class, identifier=handle.identity)
         for handle in sorted(plan.resources)
     }
-
-
-def claimed_handles(resources: Iterable[Resource]) -> frozenset[HandleId]:
-    """The handle ids that Nova's resource objects stand for."""
-    return frozenset(HandleId(resource.resource_class, resource.identifier) for resource in resources)

@@ -4,11 +4,22 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from nova_accel.discovery import Candidate, Snapshot
+from nova_accel.discovery.candidate import Candidate, Snapshot
+from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
-from nova_accel.ledger.store import Entry
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import names
+
+
+@dataclass(frozen=True)
+class ClassPlan:
+    """One resource class of a provider."""
+
+    total: int
+    reserved: int
+    """Handles that nobody may get now and that back no allocation."""
+    resources: frozenset[HandleId]
+    """What Nova may hand out, and what it has handed out; nothing else."""
 
 
 @dataclass(frozen=True)
@@ -17,14 +28,9 @@ class ProviderPlan:
 
     name: str
     uuid: str
-    resource_class: str
-    total: int
-    reserved: int
-    """Handles that nobody may get now and that back no allocation."""
+    classes: Mapping[str, ClassPlan]
     traits: frozenset[str] | None
     """None while the device is away: then the traits that are there stay."""
-    resources: frozenset[HandleId]
-    """What Nova may hand out, and what it has handed out; nothing else."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,9 @@ def plan(
     entries: Mapping[HandleId, Entry],
     claimed: Collection[HandleId] | None,
 ) -> tuple[ProviderPlan, ...]:
-    """Compute the providers for every handle that was ever offered, present or not.
+    """Compute the providers for every handle that is here or given out.
+
+    What is in Nova's tree and not in the plan has vanished; :mod:`nova_accel.provider_tree.apply` says what becomes of it.
 
     :param node: name of the compute node's own provider
     :param snapshot: the last look at the host
@@ -49,33 +57,43 @@ def plan(
         that the ledger knows as assigned
     """
     candidates = snapshot.by_handle()
-    by_provider: dict[tuple[str, str], list[_Standing]] = defaultdict(list)
+    by_provider: dict[str, list[_Standing]] = defaultdict(list)
     for handle, entry in sorted(entries.items()):
-        assigned = entry.state is State.ASSIGNED if claimed is None else handle in claimed
-        candidate = candidates.get(handle)
-        free = entry.state is State.AVAILABLE and candidate is not None and candidate.verdict.eligible
-        by_provider[entry.provider, handle.resource_class].append(_Standing(entry, free, assigned))
-    return tuple(
-        _provider(names.provider(node, suffix), resource_class, standings, candidates)
-        for (suffix, resource_class), standings in by_provider.items()
-    )
+        backs = entry.state is State.ASSIGNED if claimed is None else handle in claimed
+        if handle in candidates or backs or entry.state is State.ASSIGNED:
+            by_provider[entry.provider].append(_Standing(entry, _is_offered(entry, candidates.get(handle)), backs))
+    return tuple(_provider(node, suffix, standings, candidates) for suffix, standings in by_provider.items())
+
+
+def _is_offered(entry: Entry, candidate: Candidate | None) -> bool:
+    clean = entry.state is State.AVAILABLE and entry.drained is None
+    return clean and candidate is not None and candidate.verdict.eligible
 
 
 def _provider(
-    name: str, resource_class: str, standings: list[_Standing], candidates: Mapping[HandleId, Candidate]
+    node: str, suffix: str, standings: list[_Standing], candidates: Mapping[HandleId, Candidate]
 ) -> ProviderPlan:
+    name = names.provider(node, suffix)
+    by_class: dict[str, list[_Standing]] = defaultdict(list)
+    for one in standings:
+        by_class[one.entry.handle.resource_class].append(one)
     return ProviderPlan(
         name=name,
         uuid=names.provider_uuid(name),
-        resource_class=resource_class,
+        classes={resource_class: _class(ones) for resource_class, ones in by_class.items()},
+        traits=_traits(standings, candidates),
+    )
+
+
+def _class(standings: list[_Standing]) -> ClassPlan:
+    return ClassPlan(
         total=len(standings),
         reserved=sum(not one.offered and not one.backs_allocation for one in standings),
-        traits=_traits(standings, candidates),
         resources=frozenset(one.entry.handle for one in standings if one.offered or one.backs_allocation),
     )
 
 
 def _traits(standings: list[_Standing], candidates: Mapping[HandleId, Candidate]) -> frozenset[str] | None:
-    present = [candidates[one.entry.handle].device for one in standings if one.entry.handle in candidates]
-    parts = [part for device in present if device is not None for part in device.deployables]
-    return frozenset[str]().union(*(part.traits for part in parts)) if parts else None
+    parts = [candidates[one.entry.handle].deployable for one in standings if one.entry.handle in candidates]
+    traits = [part.traits for part in parts if part is not None]
+    return frozenset[str]().union(*traits) if traits else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import nova.conf
 from nova import exception as nova_exception
-from nova.compute import task_states
+from nova.compute import task_states, vm_states
 from nova.virt.libvirt import driver as libvirt_driver
 from oslo_log import log as logging
 
@@ -18,10 +18,11 @@ from nova_accel.exception import AccelError, ConfigurationError, HandleUnavailab
 from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
-from nova_accel.request import flavor
-from nova_accel.virt import nova_private
-from nova_accel.virt.guest_config import GuestHostdev
+from nova_accel.request import flavor, order
+from nova_accel.virt import guest_config, nova_private, other_owners
 from nova_accel.virt.service import AccelService, NovaSide
+from nova_accel.xml.hostdev import PciHostdev
+from nova_accel.xml.memory import NvdimmMemory
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -37,17 +38,25 @@ def in_background(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="nova_accel", daemon=True).start()
 
 
+def for_as_long_as_it_runs(keep_working: Callable[[], None]) -> None:
+    """Run what goes on until nova-compute ends in a thread of its own; another seam for tests, which have no end."""
+    threading.Thread(target=keep_working, name="nova_accel_rounds", daemon=True).start()
+
+
 @contextlib.contextmanager
-def _refusals_as_novas() -> Iterator[None]:
-    """Let what we refuse reach Nova as what makes it try another host."""
+def _refusals_as_novas(instance: Any) -> Iterator[None]:
+    """Let what we refuse reach Nova: a server that is built tries another host, any other keeps what it has."""
     try:
         yield
     except AccelError as error:
-        raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
+        if instance.vm_state == vm_states.BUILDING:
+            raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
+        # The other one would make a rebuild on this host drop the server's allocation.
+        raise nova_exception.InternalError(str(error)) from error
 
 
 class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
-    """Nova's libvirt driver, which also offers this host's SSDs. Without ``enabled_drivers`` it is LibvirtDriver."""
+    """Nova's libvirt driver, which also offers this host's SSDs and persistent memory. Without ``enabled_drivers`` it is LibvirtDriver."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -71,6 +80,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         except AccelError as error:
             raise nova_exception.InvalidConfiguration(f"[nova_accel] ledger_path: {error}") from error
         self._accel.start(in_background)
+        for_as_long_as_it_runs(self._accel.keep_working)
 
     def cleanup_host(self, host: str) -> None:
         """Stop looking at the devices; guests keep theirs."""
@@ -86,13 +96,16 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         resources = nova_private.claimed_resources(self.virtapi)
         try:
             claimed = None if resources is None else apply.claimed_handles(resources)
-            apply.apply(provider_tree, nodename, self._accel.providers(nodename, claimed))
+            plans = self._accel.providers(nodename, claimed)
+            unused = self._accel.leftovers.unused
+            leftovers = apply.apply(provider_tree, nodename, plans, resources or (), unused)
+            self._accel.leftovers.note(nodename, leftovers)
         except AccelError as error:  # whatever it is, it must not fail every claim and release on the host
             LOG.error("No device of this host is offered for now: %s", error)
-            apply.hold(provider_tree, resources or ())
+            apply.hold(provider_tree, nodename, resources or ())
         except Exception:
             LOG.exception("No device of this host is offered for now")
-            apply.hold(provider_tree, resources or ())
+            apply.hold(provider_tree, nodename, resources or ())
 
     def destroy(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         """Destroy the guest; if Nova is deleting the server, release and clean its devices."""
@@ -103,9 +116,15 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def _get_guest_config(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
         guest = super()._get_guest_config(instance, *args, **kwargs)
         if self._accel:
-            with _refusals_as_novas():
-                for hostdev in self._accel.guests.hostdevs(self._handles(self._accel, instance), instance.uuid):
-                    guest.add_device(GuestHostdev(hostdev))
+            with _refusals_as_novas(instance):
+                found = self._accel.guests.elements(self._handles(self._accel, instance), instance.uuid)
+            nvdimms = [(handle, element) for handle, element in found if isinstance(element, NvdimmMemory)]
+            for _, element in found:
+                if isinstance(element, PciHostdev):
+                    guest_config.add_hostdev(guest, element)
+            guest_config.add_nvdimms(
+                guest, [element for _, element in nvdimms], [handle.numa_node for handle, _ in nvdimms]
+            )
         return guest
 
     def _create_guest(self, context: Any, xml: str, instance: Any, *args: Any, **kwargs: Any) -> Any:
@@ -114,7 +133,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def _soft_reboot(self, instance: Any) -> Any:
         # It starts the domain that libvirt has stored, past _create_guest.
-        self._prepare_guest(instance, self._host.get_guest(instance).get_xml_desc())
+        self._prepare_guest(instance, self._host.get_guest(instance).get_xml_desc(), running=True)
         return super()._soft_reboot(instance)
 
     def _resume_guest_after_snapshot(
@@ -123,13 +142,13 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         self._prepare_guest(instance, guest.get_xml_desc())
         return super()._resume_guest_after_snapshot(context, live_snapshot, original_power_state, instance, guest)
 
-    def _prepare_guest(self, instance: Any, xml: str) -> None:
+    def _prepare_guest(self, instance: Any, xml: str, *, running: bool = False) -> None:
         if self._accel:
-            with _refusals_as_novas():
-                self._accel.guests.prepare(self._handles(self._accel, instance), instance.uuid, xml)
+            with _refusals_as_novas(instance):
+                self._accel.guests.prepare(self._handles(self._accel, instance), instance.uuid, xml, running=running)
 
     def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
-        """The handles of ours that Nova claimed for a server; as many as its flavor asks for.
+        """The handles of ours that Nova claimed for a server, in the order in which its flavor asks; as many as it asks for.
 
         :raises HandleUnavailable: when it claimed fewer or more, so that no server starts without its device
         """
@@ -138,19 +157,25 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         if not resources and not asked:
             return []
         ours = accel.resource_classes()
-        handles = [HandleId(one.resource_class, one.identifier) for one in resources if one.resource_class in ours]
-        if Counter(handle.resource_class for handle in handles) != Counter(
-            {name: asked[name] for name in ours & asked.keys()}
-        ):
+        handles = [
+            HandleId(one.resource_class, one.identifier)
+            for one in resources
+            if one.resource_class in ours and not nova_private.is_novas_own(one)
+        ]
+        wanted = Counter({name: asked[name] for name in ours & asked.keys()})
+        wanted -= Counter(one.resource_class for one in resources if nova_private.is_novas_own(one))
+        if Counter(handle.resource_class for handle in handles) != wanted:
             claimed = ", ".join(map(str, handles)) or "none"
             raise HandleUnavailable(
                 ", ".join(sorted(ours & asked.keys())), instance.uuid, f"Nova claimed {claimed} for its flavor"
             )
-        return handles
+        return order.ordered(handles, instance.flavor.extra_specs)
 
     def _nova_side(self) -> NovaSide:
         return NovaSide(
             guests=self.list_instance_uuids,
             is_deleted=nova_private.is_deleted,
             changed=lambda: nova_private.update_placement(self.virtapi, self.get_available_nodes()),
+            others=lambda: other_owners.others(self),
+            in_use=lambda leftover: nova_private.is_in_use(self.virtapi, leftover),
         )

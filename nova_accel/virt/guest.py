@@ -1,47 +1,50 @@
 """Gives handles to a guest: the XML, and the last checks where the guest starts."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from oslo_log import log as logging
 
+from nova_accel.discovery.candidate import Candidate
+from nova_accel.eligibility.verdict import Reason
 from nova_accel.exception import AccelError, HandleUnavailable
-from nova_accel.facts import pci
-from nova_accel.host import Host
 from nova_accel.ledger.store import Ledger
-from nova_accel.model import HandleId, PciAddress
+from nova_accel.model import AttachHandle, HandleId, HandleKind
+from nova_accel.virt.attach import Attacher, Element
 from nova_accel.virt.inventory import Inventory
-from nova_accel.xml import hostdev
-from nova_accel.xml.hostdev import PciHostdev
+from nova_accel.xml import domain
+from nova_accel.xml.alias import alias_for
 
 LOG = logging.getLogger(__name__)
-
-_VFIO = "vfio-pci"
 
 
 class GuestPreparer:
     """Makes sure that a guest gets exactly its handles, and nobody else does."""
 
-    def __init__(self, host: Host, inventory: Inventory, ledger: Ledger) -> None:
-        self._host = host
+    def __init__(self, attachers: Mapping[HandleKind, Attacher], inventory: Inventory, ledger: Ledger) -> None:
+        self._attachers = attachers
         self._inventory = inventory
         self._ledger = ledger
 
-    def hostdevs(self, handles: Sequence[HandleId], server: str) -> tuple[PciHostdev, ...]:
-        """The elements for a server's handles, in their order, with the addresses they have now.
+    def elements(self, handles: Sequence[HandleId], server: str) -> tuple[tuple[AttachHandle, Element], ...]:
+        """A server's handles as they are now, in their order, each with its element.
 
         :raises HandleUnavailable: when a device is not there
         """
-        return tuple(
-            PciHostdev(self._address(handle, server), alias=hostdev.alias_for(handle.identity)) for handle in handles
-        )
+        found = []
+        for handle in handles:
+            candidate, attacher = self._found(handle, server)
+            assert candidate.handle is not None
+            found.append((candidate.handle, attacher.element(candidate, server)))
+        return tuple(found)
 
-    def prepare(self, handles: Sequence[HandleId], server: str, domain_xml: str) -> None:
+    def prepare(self, handles: Sequence[HandleId], server: str, domain_xml: str, *, running: bool = False) -> None:
         """Do what must be done right before a guest starts; may be repeated for the same server.
 
-        The claim is exclusive and on disk before anything else happens. Then each device is checked to be the one meant and bound to
-        vfio-pci. If that fails, what the server did not have before is given back.
+        The claim is exclusive and on disk before anything else happens. Then each device is checked to be the one meant and readied.
+        If that fails, what the server did not have before is given back.
 
         :param domain_xml: what libvirt is about to start, made anew or stored long ago
+        :param running: whether the server's guest is still running, to be restarted in place
         :raises AccelError: when the guest must not start
         """
         self._check_xml(handles, server, domain_xml)
@@ -49,72 +52,67 @@ class GuestPreparer:
             return
         with self._inventory.devices_lock:
             fresh = self._ledger.claim(handles, server)
-            bound: list[HandleId] = []
+            taken: list[HandleId] = []
             try:
                 for handle in handles:
-                    self._bind(handle, server, fresh=handle in fresh)
-                    bound.append(handle)
+                    candidate, attacher = self._found(handle, server)
+                    attacher.take(candidate, server, fresh=handle in fresh, running=running)
+                    taken.append(handle)
             except AccelError:
-                self._undo(fresh, bound, server)
+                self._undo(fresh, taken, server)
                 raise
 
-    def _bind(self, handle: HandleId, server: str, *, fresh: bool) -> None:
-        address = self._address(handle, server)
-        before = pci.read(self._host.roots, address)
-        if before is None:
-            raise HandleUnavailable(handle.identity, server, f"nothing is at {address} any more")
-        if before.kernel_driver != _VFIO:
-            self._host.hand_over(str(address), handle.identity)
-        elif fresh:
-            raise HandleUnavailable(handle.identity, server, f"{address} is bound to vfio-pci, and not by nova_accel")
-        self._check_bound(handle, server, address, before.incarnation)
-
-    def _check_bound(self, handle: HandleId, server: str, address: PciAddress, incarnation: str) -> None:
-        after = pci.read(self._host.roots, address)
-        seen = self._ledger.sightings().get(str(address))
-        if after is None or after.kernel_driver != _VFIO or after.incarnation != incarnation:
-            raise HandleUnavailable(handle.identity, server, f"{address} did not stay on vfio-pci")
-        if seen is None or seen.serial != handle.identity or seen.incarnation != incarnation:
-            raise HandleUnavailable(handle.identity, server, f"another device is at {address} now")
-
-    def _undo(self, fresh: Collection[HandleId], bound: Collection[HandleId], server: str) -> None:
+    def _undo(self, fresh: Collection[HandleId], taken: Collection[HandleId], server: str) -> None:
         for handle in fresh:
             try:
-                if handle in bound:
-                    address = str(self._address(handle, server))
-                    self._host.bring_back(address)
-                    self._host.settle(address)
+                if handle in taken:
+                    candidate, attacher = self._found(handle, server)
+                    attacher.undo(candidate)
             except AccelError as error:
-                LOG.warning("%s could not be taken back from vfio-pci: %s", handle, error)
+                LOG.warning("%s could not be taken back: %s", handle, error)
         self._ledger.give_back(fresh, server)
 
     def _check_xml(self, handles: Sequence[HandleId], server: str, domain_xml: str) -> None:
-        in_xml = hostdev.pci_addresses(domain_xml)
-        meant = {self._address(handle, server): hostdev.alias_for(handle.identity) for handle in handles}
-        ours = {address: alias for address, alias in in_xml.items() if alias is not None}
+        in_xml = _places(domain_xml)
+        meant = {self._place(handle, server): alias_for(handle.identity) for handle in handles}
+        ours = {place: alias for place, alias in in_xml.items() if alias is not None}
         if ours != meant:
             raise HandleUnavailable(
                 _words(meant.values()),
                 server,
-                f"its domain XML names {_words(f'{alias} at {address}' for address, alias in ours.items())}; "
+                f"its domain XML names {_words(f'{alias} at {place}' for place, alias in ours.items())}; "
                 "a hard reboot makes the XML anew",
             )
+        self._refuse_foreign(in_xml.keys() - meant.keys(), server)
+
+    def _refuse_foreign(self, places: Collection[str], server: str) -> None:
+        """Refuse what is ours to give and stands in the XML without us."""
         for candidate in self._inventory.snapshot.by_handle().values():
-            address = candidate.function.record.address
-            if candidate.verdict.eligible and address in in_xml and address not in meant:
+            assert candidate.handle is not None
+            place = self._attachers[candidate.handle.kind].place(candidate)
+            if place in places and candidate.verdict.reason is not Reason.DOUBLE_OWNER:
                 raise HandleUnavailable(
-                    candidate.function.serial or str(address),
+                    candidate.handle.id.identity,
                     server,
-                    f"the domain XML has {address} from somewhere else; take it out of [pci] device_spec or of our filters",
+                    f"the domain XML has {place} from somewhere else; take it out of Nova's own options, or of ours",
                 )
 
-    def _address(self, handle: HandleId, server: str) -> PciAddress:
+    def _place(self, handle: HandleId, server: str) -> str:
+        candidate, attacher = self._found(handle, server)
+        return attacher.place(candidate)
+
+    def _found(self, handle: HandleId, server: str) -> tuple[Candidate, Attacher]:
         candidate = self._inventory.candidate(handle)
-        if candidate is None:
+        if candidate is None or candidate.handle is None:
             raise HandleUnavailable(
                 handle.identity, server, "it is not in this host, or cannot be told from another device"
             )
-        return candidate.function.record.address
+        return candidate, self._attachers[candidate.handle.kind]
+
+
+def _places(domain_xml: str) -> dict[str, str | None]:
+    addresses = {str(address): alias for address, alias in domain.pci_addresses(domain_xml).items()}
+    return addresses | domain.nvdimm_paths(domain_xml)
 
 
 def _words(words: Iterable[str]) -> str:

@@ -1,13 +1,21 @@
 """Every touch of Nova that its public driver interface does not offer. Each has a test that fails when Nova changes it."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.objects.instance import Instance
 from nova.objects.resource import Resource
+from nova.pci.whitelist import Whitelist
 from oslo_log import log as logging
 
+from nova_accel.model import PciRecord
+from nova_accel.parsers.ndctl import NamespaceRecord
+from nova_accel.provider_tree.apply import Leftover
+
+CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 
@@ -48,3 +56,51 @@ def is_deleted(server: str) -> bool:
     except nova_exception.InstanceNotFound:
         LOG.warning("Server %s has devices of this host, but is not in Nova's database; they stay reserved", server)
         return False
+
+
+def is_novas_own(resource: Resource) -> bool:
+    """Whether a claimed resource is one of Nova's own vPMEM, which has the same classes; only those carry metadata."""
+    return "metadata" in resource and resource.metadata is not None
+
+
+def is_in_use(virtapi: Any, leftover: Leftover) -> bool:
+    """Whether Placement has an allocation from a resource class of a provider.
+
+    :raises Exception: what Nova's report client raises when Placement cannot be asked
+    """
+    client = virtapi._compute.reportclient
+    context = nova_context.get_admin_context()
+    allocations = client.get_allocations_for_resource_provider(context, leftover.provider_uuid).allocations
+    return any(leftover.resource_class in one["resources"] for one in allocations.values())
+
+
+def domain_xmls(driver: Any) -> Iterable[tuple[str, str]]:
+    """Uuid and XML of every domain that libvirt knows here, running or not.
+
+    :raises Exception: what Nova's libvirt layer raises when libvirt cannot be asked, or a domain ends meanwhile
+    """
+    return [(guest.uuid, guest.get_xml_desc()) for guest in driver._host.list_guests(only_running=False)]
+
+
+def pci_device_spec() -> Callable[[PciRecord], str]:
+    """A function that says whether ``[pci] device_spec`` gives a PCI function to Nova's own passthrough: the option, or nothing.
+
+    :raises nova.exception.PciConfigInvalidSpec: when the option cannot be read
+    """
+    whitelist = Whitelist(CONF.pci.device_spec)
+
+    def owner(record: PciRecord) -> str:
+        device = {
+            "address": str(record.address),
+            "vendor_id": f"{record.vendor_id:04x}",
+            "product_id": f"{record.product_id:04x}",
+        }
+        return "[pci] device_spec" if whitelist.device_assignable(device) else ""
+
+    return owner
+
+
+def names_pmem_namespace(record: NamespaceRecord) -> str:
+    """``[libvirt] pmem_namespaces`` when it gives a namespace to Nova's own vPMEM, else nothing."""
+    named = {name.strip() for item in CONF.libvirt.pmem_namespaces for name in item.partition(":")[2].split("|")}
+    return "[libvirt] pmem_namespaces" if record.name in named else ""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection
 from oslo_log import log as logging
 
 from nova_accel.cleaning.cleaner import Cleaner
+from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
-from nova_accel.ledger.store import Entry, Ledger
+from nova_accel.ledger.store import Ledger
 from nova_accel.virt.inventory import Inventory
 
 LOG = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Releaser:
                 entry.handle, "is not in this host, or not where it was; cleaned once it is found again"
             )
             return False
-        address = str(candidate.function.record.address)
+        assert candidate.handle is not None
         if entry.may_be_erased:
-            return self._cleaner.clean(entry.handle, address)
-        return candidate.verdict.eligible and self._cleaner.prove(entry.handle, address)
+            return self._cleaner.clean(candidate.handle)
+        return candidate.verdict.eligible and self._cleaner.prove(candidate.handle)

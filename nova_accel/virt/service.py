@@ -6,19 +6,27 @@ from dataclasses import dataclass
 
 from oslo_log import log as logging
 
-from nova_accel.cleaning.cleaner import Cleaner
+from nova_accel.cleaning.cleaner import Cleaner, erasers
 from nova_accel.conf import Settings
+from nova_accel.discovery.memory import Others
 from nova_accel.drivers.base import Driver
 from nova_accel.exception import AccelError
 from nova_accel.host import Host
 from nova_accel.ledger.store import Ledger
-from nova_accel.model import HandleId
+from nova_accel.model import HandleId, HandleKind
+from nova_accel.provider_tree.apply import Leftover
 from nova_accel.provider_tree.plan import ProviderPlan, plan
+from nova_accel.virt.attach import Attacher
+from nova_accel.virt.attach_nvdimm import NvdimmAttacher
+from nova_accel.virt.attach_pci import PciAttacher
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
+from nova_accel.virt.leftovers import Leftovers
 from nova_accel.virt.release import Releaser
 
 LOG = logging.getLogger(__name__)
+
+_OPERATOR_POLL_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,17 @@ class NovaSide:
     """Whether Nova's database holds a server as deleted."""
     changed: Callable[[], None]
     """Called, with no lock held, when Placement should hear of a change."""
+    others: Callable[[], Others] = Others
+    """Who else may have, or give away, a device of this host."""
+    in_use: Callable[[Leftover], bool] = lambda _: True
+    """Whether Placement has an allocation from what has vanished."""
+
+
+class NotLookedYet(AccelError):
+    """No look at the host has succeeded since the start, so nothing can be said about its devices."""
+
+    def __init__(self) -> None:
+        super().__init__("this host's devices could not be looked at since nova-compute started; see the error above")
 
 
 class AccelService:
@@ -44,10 +63,13 @@ class AccelService:
         self._settings = settings
         self._nova = nova
         self.ledger = Ledger(settings.ledger_path)
-        self.inventory = Inventory(host, drivers, self.ledger)
-        self.guests = GuestPreparer(host, self.inventory, self.ledger)
-        self.releaser = Releaser(self.inventory, self.ledger, Cleaner(host, self.ledger))
+        self.inventory = Inventory(host, drivers, self.ledger, nova.others)
+        attachers: dict[HandleKind, Attacher] = {HandleKind.PCI: PciAttacher(host, self.ledger), HandleKind.NVDIMM: NvdimmAttacher(host)}
+        self.guests = GuestPreparer(attachers, self.inventory, self.ledger)
+        self.releaser = Releaser(self.inventory, self.ledger, Cleaner(erasers(host), self.ledger))
+        self.leftovers = Leftovers(nova.in_use)
         self._stop = threading.Event()
+        self._heard = 0
 
     def start(self, background: Callable[[Callable[[], None]], None]) -> None:
         """Look at the host once, so that Nova's first audit sees it; the rest goes on in the background until :meth:`stop`.
@@ -55,14 +77,29 @@ class AccelService:
         :param background: runs what it is given without keeping the caller waiting
         """
         self._refresh()
-        background(self._run)
+        background(self.work)
+
+    def keep_working(self) -> None:
+        """Work whenever it is time or an operator said something, until :meth:`stop`; for a thread of its own."""
+        interval_s = self._settings.discovery_interval_s or float("inf")
+        waited_s = 0.0
+        while not self._stop.wait(min(_OPERATOR_POLL_S, interval_s)):
+            waited_s += min(_OPERATOR_POLL_S, interval_s)
+            if waited_s >= interval_s or self._guarded(self._operator_spoke, "reading what an operator said"):
+                waited_s = 0.0
+                self.work()
 
     def stop(self) -> None:
         """Let the thread end; what it is doing now is finished first."""
         self._stop.set()
 
     def providers(self, node: str, claimed: Collection[HandleId] | None) -> tuple[ProviderPlan, ...]:
-        """What providers there should be, from the last look and the ledger; see :func:`nova_accel.provider_tree.plan.plan`."""
+        """What providers there should be, from the last look and the ledger; see :func:`nova_accel.provider_tree.plan.plan`.
+
+        :raises AccelError: when nothing can be said yet
+        """
+        if not self.inventory.has_looked:
+            raise NotLookedYet
         return plan(node, self.inventory.snapshot, self.ledger.entries(), claimed)
 
     def resource_classes(self) -> set[str]:
@@ -75,20 +112,21 @@ class AccelService:
 
     def work(self) -> None:
         """One round: look, release what deleted servers left, clean, and tell Nova if anything changed."""
-        changed = self._refresh()
+        changed = self._guarded(self._operator_spoke, "reading what an operator said")
+        changed |= self._refresh()
         changed |= self._guarded(
             lambda: self.releaser.release_deleted(self._nova.guests(), self._nova.is_deleted),
             "looking for deleted servers",
         )
         changed |= self._guarded(self.releaser.settle, "cleaning")
+        changed |= self._guarded(self.leftovers.ask, "asking Placement about devices that are gone")
         if changed:
             self._guarded(self._tell_nova, "telling Placement")
 
-    def _run(self) -> None:
-        self.work()
-        interval_s = self._settings.discovery_interval_s
-        while interval_s and not self._stop.wait(interval_s):
-            self.work()
+    def _operator_spoke(self) -> bool:
+        heard = self.ledger.operator.changes()
+        spoke, self._heard = heard != self._heard, heard
+        return spoke
 
     def _refresh(self) -> bool:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")

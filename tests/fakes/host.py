@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.facts.roots import Roots
+from tests.fakes.pmem import FakeNamespace, FakePmem, FakeRegion
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 _OACS_FORMAT = 2
@@ -33,6 +34,10 @@ class FakeSsd:
     mounted_at: str = ""
     holder: str = ""
     open_elsewhere: bool = False
+    mounted_elsewhere: str = ""
+    signatures: tuple[str, ...] = ()
+    reset_method: str = "flr bus"
+    vfs: int = 0
     can_format: bool = True
     erases: bool = True
     """False: the eraser returns success and erases nothing."""
@@ -48,7 +53,13 @@ class FakeSsd:
 class FakeHost:
     """Implements :class:`nova_accel.host.Host` over a folder; ``calls`` lists what root's side was asked."""
 
-    def __init__(self, root: Path, ssds: list[FakeSsd]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        ssds: Sequence[FakeSsd] = (),
+        namespaces: Sequence[FakeNamespace] = (),
+        regions: Sequence[FakeRegion] = (),
+    ) -> None:
         self.roots = Roots(root / "sys", root / "proc", root / "dev")
         self.calls: list[tuple[str, ...]] = []
         self.extra_lspci = ""
@@ -56,12 +67,27 @@ class FakeHost:
         self._indices = itertools.count()
         self._inode_keepers: list[Path] = []
         self._root = root
-        for folder in ("sys/bus/pci/devices", "sys/class/block", "proc/self", "proc/sys/kernel/random", "dev"):
+        for folder in (
+            "sys/bus/pci/devices",
+            "sys/bus/nd/devices",
+            "sys/bus/dax/devices",
+            "sys/class/block",
+            "proc/self",
+            "proc/sys/kernel/random",
+            "dev",
+        ):
             (root / folder).mkdir(parents=True, exist_ok=True)
         self.reboot_id("8f1c7a6e-0000-4000-8000-000000000001")
         self._write_proc()
         for ssd in ssds:
             self.plug(ssd)
+        self.pmem = FakePmem(root, self.calls, namespaces, regions)
+        self.ndctl = self.pmem.ndctl
+        self.namespace_users = self.pmem.namespace_users
+        self.check_namespace = self.pmem.check_namespace
+        self.namespace_size = self.pmem.namespace_size
+        self.zero_namespace = self.pmem.zero_namespace
+        self.namespace_first_nonzero = self.pmem.namespace_first_nonzero
 
     def reboot_id(self, boot_id: str) -> None:
         (self._root / "proc/sys/kernel/random/boot_id").write_text(boot_id + "\n")
@@ -73,6 +99,8 @@ class FakeHost:
         folder.mkdir()
         (folder / "class").write_text("0x010802\n")
         (folder / "numa_node").write_text(f"{ssd.numa_node}\n")
+        (folder / "reset_method").write_text(f"{ssd.reset_method}\n")
+        (folder / "sriov_numvfs").write_text(f"{ssd.vfs}\n")
         group = str(100 + ssd.index) if ssd.group is None else ssd.group
         if group:
             members = self.roots.sys / "kernel/iommu_groups" / group / "devices"
@@ -115,6 +143,20 @@ class FakeHost:
         ssds = [self._on_nvme("who_uses", address) for address in addresses]
         return {ssd.address: f"/dev/{ssd.names[0]} is in use by this host" for ssd in ssds if self._busy(ssd)}
 
+    def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
+        if addresses:
+            self.calls.append(("signatures", *addresses))
+        found = {address: self.ssds[address] for address in addresses if address in self.ssds}
+        return {at: list(ssd.signatures) for at, ssd in found.items() if ssd.bound_to == "nvme" and ssd.signatures}
+
+    def mounted_elsewhere(self, addresses: Sequence[str]) -> dict[str, str]:
+        found = {address: self.ssds[address] for address in addresses if address in self.ssds}
+        return {
+            at: f"{ssd.mounted_elsewhere} in the mount namespace of sh (process 123)"
+            for at, ssd in found.items()
+            if ssd.mounted_elsewhere
+        }
+
     def hand_over(self, address: str, serial: str) -> None:
         self.calls.append(("hand_over", address, serial))
         ssd = self._identified("hand_over", address, serial)
@@ -148,6 +190,7 @@ class FakeHost:
         self._refuse_if_busy("erase", ssd)
         if ssd.erases:
             ssd.content.clear()
+            ssd.signatures = ()
 
     def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
         ssd = self._identified("first_nonzero", address, serial)
@@ -180,7 +223,7 @@ class FakeHost:
 
     @staticmethod
     def _busy(ssd: FakeSsd) -> bool:
-        return bool(ssd.mounted_at or ssd.holder or ssd.open_elsewhere)
+        return bool(ssd.mounted_at or ssd.holder or ssd.open_elsewhere or ssd.mounted_elsewhere)
 
     def _folder(self, ssd: FakeSsd) -> Path:
         return self.roots.sys / "bus/pci/devices" / ssd.address

@@ -35,6 +35,18 @@ class RecordedHost:
         self.asked.extend(addresses)
         return {}
 
+    def mounted_elsewhere(self, addresses: Sequence[str]) -> dict[str, str]:
+        return {}
+
+    def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
+        return {}
+
+    def ndctl(self) -> str:
+        return ""
+
+    def namespace_users(self, devs: Sequence[str]) -> dict[str, str]:
+        return {}
+
     def _make(self, recording: Path) -> None:
         lines = [line.split(" ", 2) for line in recording.read_text().splitlines()]
         controllers = {path: text.strip() for kind, path, text in lines if kind == "F" and path.endswith("/address")}

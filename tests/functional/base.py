@@ -14,11 +14,13 @@ from nova.tests.functional.libvirt import base
 from stevedore import ExtensionManager
 
 from nova_accel import conf
+from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
 from nova_accel.xml import domain
 from tests.fakes.host import FakeHost, FakeSsd
-from tests.fakes.libvirt import UserAliasesAreKept
+from tests.fakes.libvirt import DefinitionsAreKept
+from tests.fakes.pmem import FakeNamespace
 
 CONF = nova.conf.CONF
 
@@ -27,7 +29,8 @@ class AccelTestCase(base.ServersTestBase):
     """Starts compute services with our driver; each host has a machine made of files."""
 
     microversion = "latest"
-    enabled_drivers = ("inspur_nvme_ssd_driver", "nvme_ssd_driver")
+    enabled_drivers = ("inspur_nvme_ssd_driver", "nvme_ssd_driver", "intel_pmem_driver")
+    pmem_namespaces = ("6GB:ns0|ns1|ns2", "LARGE:ns3")
 
     def setUp(self) -> None:
         # The wheel puts the file in <prefix>/etc/nova, Nova's fixtures look in site-packages.
@@ -35,14 +38,16 @@ class AccelTestCase(base.ServersTestBase):
         super().setUp()
         conf.register(CONF)
         self.flags(enabled_drivers=list(self.enabled_drivers), nvme_ssd_filter=["vendor_id:*"], group="nova_accel")
+        self.flags(pmem_namespaces=list(self.pmem_namespaces), group="nova_accel")
         # Neither quota nor one host's processors and memory must be what ends a test.
         self.flags(instances=-1, cores=-1, ram=-1, group="quota")
         self.flags(initial_cpu_allocation_ratio=16.0, initial_ram_allocation_ratio=16.0)
-        self.useFixture(UserAliasesAreKept())
+        self.useFixture(DefinitionsAreKept())
         self.folder = Path(self.useFixture(fixtures.TempDir()).path)
         self.machines: dict[str, FakeHost] = {}
         self.useFixture(fixtures.MonkeyPatch("nova_accel.virt.driver.local_host", lambda name: self.machines[name]))
         self.useFixture(fixtures.MonkeyPatch("nova_accel.virt.driver.in_background", lambda work: work()))
+        self.useFixture(fixtures.MonkeyPatch("nova_accel.virt.driver.for_as_long_as_it_runs", lambda rounds: None))
         self.flags(discovery_interval=0, group="nova_accel")
         self.api = self.admin_api
         self.api.microversion = "2.74"
@@ -55,8 +60,8 @@ class AccelTestCase(base.ServersTestBase):
     def _setup_compute_service(self) -> None:
         self.flags(compute_driver="accel.AccelLibvirtDriver")
 
-    def start_host(self, name: str, *ssds: FakeSsd) -> FakeHost:
-        self.machines[name] = FakeHost(self.folder / name, list(ssds))
+    def start_host(self, name: str, *ssds: FakeSsd, namespaces: Iterable[FakeNamespace] = ()) -> FakeHost:
+        self.machines[name] = FakeHost(self.folder / name, list(ssds), list(namespaces))
         self.start_compute(name)
         return self.machines[name]
 
@@ -73,6 +78,11 @@ class AccelTestCase(base.ServersTestBase):
         spec = {"resources1:CUSTOM_SSD": "1"} | {key.replace("__", ":"): value for key, value in specs.items()}
         return self._create_flavor(memory_mb=64, vcpu=1, disk=0, ephemeral=0, extra_spec=spec)
 
+    def flavor(self, **specs: str) -> str:
+        """A small flavor with these extra specs, ``__`` standing for a colon."""
+        spec = {key.replace("__", ":"): value for key, value in specs.items()}
+        return self._create_flavor(memory_mb=64, vcpu=1, disk=0, ephemeral=0, extra_spec=spec)
+
     def boot(self, flavor: str, expected_state: str = "ACTIVE", host: str | None = None) -> dict:
         return self._create_server(flavor_id=flavor, networks="none", host=host, expected_state=expected_state)
 
@@ -80,7 +90,10 @@ class AccelTestCase(base.ServersTestBase):
         return Ledger(str(self.folder / f"{hostname}.sqlite"))
 
     def state(self, serial: str, hostname: str = "compute1") -> str:
-        return self.ledger(hostname).entries()[HandleId("CUSTOM_SSD", serial)].state.value
+        return self.entry(serial, hostname).state.value
+
+    def entry(self, identity: str, hostname: str = "compute1") -> Entry:
+        return next(one for one in self.ledger(hostname).entries().values() if one.handle.identity == identity)
 
     def provider(self, serial: str, hostname: str = "compute1") -> dict:
         return self.provider_named(f"{hostname}_accel_ssd_{serial}")
@@ -133,6 +146,11 @@ def elements(xml: str, path: str) -> Iterable[etree._Element]:
 def ssds(count: int, **more: object) -> list[FakeSsd]:
     """That many SSDs in one host: SN01 at 0000:01:00.0 and so on."""
     return [FakeSsd(f"0000:{number:02x}:00.0", f"SN{number:02}", **more) for number in range(1, count + 1)]
+
+
+def namespaces(*names: str, region: int = 0, **more: object) -> list[FakeNamespace]:
+    """Namespaces of one region, of these names: namespace0.0 and so on."""
+    return [FakeNamespace(f"namespace{region}.{number}", name, **more) for number, name in enumerate(names)]
 
 
 def patched(target: object, name: str, replacement: Callable[..., object]) -> "mock._patch[object]":

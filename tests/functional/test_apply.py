@@ -1,13 +1,15 @@
 """The plan in Nova's own provider tree: once is enough, what others put there stays, and without a plan nothing is offered."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from nova.compute.provider_tree import ProviderTree
 from nova.objects.resource import Resource
 
 from nova_accel.provider_tree import apply, names
-from nova_accel.provider_tree.plan import ProviderPlan
+from nova_accel.provider_tree.apply import Leftover
+from nova_accel.provider_tree.plan import ClassPlan, ProviderPlan
 from tests.unit.conftest import ssd_handle
 
 NODE = "node"
@@ -15,11 +17,8 @@ NAME = names.provider(NODE, "ssd_SN1")
 PLAN = ProviderPlan(
     name=NAME,
     uuid=names.provider_uuid(NAME),
-    resource_class="CUSTOM_SSD",
-    total=1,
-    reserved=0,
+    classes={"CUSTOM_SSD": ClassPlan(total=1, reserved=0, resources=frozenset({ssd_handle("SN1")}))},
     traits=frozenset({"CUSTOM_SSD_INSPUR", "CUSTOM_NUMA_NODE_1"}),
-    resources=frozenset({ssd_handle("SN1")}),
 )
 
 
@@ -55,8 +54,40 @@ def test_traits_of_ours_that_no_longer_hold_go_and_those_of_others_stay(tree: Pr
 def test_without_a_plan_only_what_is_given_out_is_held(tree: ProviderTree) -> None:
     apply.apply(tree, NODE, [PLAN])
     given_out = Resource(provider_uuid=PLAN.uuid, resource_class="CUSTOM_SSD", identifier="SN1")
-    apply.hold(tree, [given_out])
+    apply.hold(tree, NODE, [given_out])
     assert tree.data(NAME).resources == {"CUSTOM_SSD": {given_out}}
-    apply.hold(tree, [])
+    apply.hold(tree, NODE, [])
     assert tree.data(NAME).resources == {"CUSTOM_SSD": set()}
     assert tree.data("somebody_elses").resources == {}
+
+
+def test_what_vanished_stays_reserved_with_its_claim_until_nothing_uses_it(tree: ProviderTree) -> None:
+    apply.apply(tree, NODE, [PLAN])
+    given_out = Resource(provider_uuid=PLAN.uuid, resource_class="CUSTOM_SSD", identifier="SN1")
+    leftover = Leftover(PLAN.uuid, "CUSTOM_SSD")
+    assert apply.apply(tree, NODE, [], [given_out]) == {leftover}
+    inventory = tree.data(NAME).inventory["CUSTOM_SSD"]
+    assert (inventory["total"], inventory["reserved"]) == (1, 1)
+    assert tree.data(NAME).resources == {"CUSTOM_SSD": {given_out}}
+    assert apply.apply(tree, NODE, [], [given_out], [leftover]) == {leftover}, "Nova still counts it as given out"
+    assert apply.apply(tree, NODE, [], [], [leftover]) == frozenset()
+    assert not tree.exists(NAME)
+    assert tree.exists("somebody_elses")
+
+
+def test_a_class_that_vanished_goes_alone(tree: ProviderTree) -> None:
+    both = replace(PLAN, classes=PLAN.classes | {"CUSTOM_OTHER": ClassPlan(2, 0, frozenset())})
+    apply.apply(tree, NODE, [both])
+    leftover = Leftover(PLAN.uuid, "CUSTOM_OTHER")
+    assert apply.apply(tree, NODE, [PLAN]) == {leftover}
+    assert tree.data(NAME).inventory["CUSTOM_OTHER"]["reserved"] == 2
+    assert apply.apply(tree, NODE, [PLAN], [], [leftover]) == frozenset()
+    assert set(tree.data(NAME).inventory) == {"CUSTOM_SSD"}
+
+
+def test_what_comes_back_is_offered_again(tree: ProviderTree) -> None:
+    apply.apply(tree, NODE, [PLAN])
+    once = seen(tree)
+    apply.apply(tree, NODE, [])
+    apply.apply(tree, NODE, [PLAN], [], [Leftover(PLAN.uuid, "CUSTOM_SSD")])
+    assert seen(tree) == once

@@ -133,7 +133,7 @@ class InspurTest(base.AccelTestCase):
 
     def test_a_five_digit_domain_is_read_and_refused_with_the_reason(self) -> None:
         self.start_host("compute1", FakeSsd("10000:01:00.0", "INSPUR01", "1bd4", "1003"))
-        (sighting,) = self.ledger().sightings().values()
+        (sighting,) = self.ledger().sightings.all().values()
         assert (sighting.address, sighting.driver) == ("10000:01:00.0", "inspur_nvme_ssd_driver")
         assert "switch Intel VMD off for it" in sighting.sentence
         assert self.our_providers() == {}

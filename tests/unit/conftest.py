@@ -1,16 +1,20 @@
 """A host, a ledger and the service over them, for every unit test that wants one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from nova_accel.conf import Settings
+from nova_accel.discovery.memory import Others
 from nova_accel.drivers import loading
+from nova_accel.ledger.entry import Entry
 from nova_accel.model import HandleId
+from nova_accel.provider_tree.apply import Leftover
 from nova_accel.virt.service import AccelService, NovaSide
 from tests.fakes.host import FakeHost, FakeSsd
+from tests.fakes.pmem import FakeNamespace
 
 
 def ssd_handle(serial: str) -> HandleId:
@@ -22,40 +26,53 @@ class Bench:
     """One host with everything of ours over it, and a Nova that says what the test wants."""
 
     host: FakeHost
-    service: AccelService
+    service: AccelService = field(init=False)
     deleted: set[str] = field(default_factory=set)
     guests: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
+    others: list[Others] = field(default_factory=lambda: [Others()])
+    """One element: what libvirt and Nova's options say."""
+    in_use: set[Leftover] = field(default_factory=set)
 
     def state(self, serial: str) -> str:
-        return self.service.ledger.entries()[ssd_handle(serial)].state.value
+        return self.entry(serial).state.value
 
     def reason(self, serial: str) -> str:
-        return self.service.ledger.entries()[ssd_handle(serial)].reason
+        return self.entry(serial).reason
+
+    def entry(self, identity: str) -> Entry:
+        return next(e for handle, e in self.service.ledger.entries().items() if handle.identity == identity)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        enabled_drivers=("inspur_nvme_ssd_driver", "nvme_ssd_driver"),
+        enabled_drivers=("inspur_nvme_ssd_driver", "nvme_ssd_driver", "intel_pmem_driver"),
         nvme_ssd_filters=("vendor_id:*",),
         discovery_interval_s=0,
         ledger_path=str(tmp_path / "state" / "ledger.sqlite"),
+        pmem_namespaces=("6GB:ns0|ns1|ns2", "LARGE:ns3"),
     )
 
 
 @pytest.fixture
 def make_bench(tmp_path: Path, settings: Settings) -> Callable[..., Bench]:
-    def make(*ssds: FakeSsd, host: FakeHost | None = None) -> Bench:
-        deleted: set[str] = set()
-        guests: set[str] = set()
-        told: list[str] = []
+    def make(
+        *ssds: FakeSsd,
+        namespaces: Sequence[FakeNamespace] = (),
+        host: FakeHost | None = None,
+        options: Settings | None = None,
+    ) -> Bench:
+        bench = Bench(host or FakeHost(tmp_path / "host", list(ssds), list(namespaces)))
         nova = NovaSide(
-            guests=lambda: guests, is_deleted=lambda server: server in deleted, changed=lambda: told.append("changed")
+            guests=lambda: bench.guests,
+            is_deleted=lambda server: server in bench.deleted,
+            changed=lambda: bench.told.append("changed"),
+            others=lambda: bench.others[0],
+            in_use=lambda leftover: leftover in bench.in_use,
         )
-        host = host or FakeHost(tmp_path / "host", list(ssds))
-        service = AccelService(settings, loading.load(settings), host, nova)
-        service.start(lambda run: run())
-        return Bench(host, service, deleted, guests, told)
+        bench.service = AccelService(options or settings, loading.load(options or settings), bench.host, nova)
+        bench.service.start(lambda run: run())
+        return bench
 
     return make

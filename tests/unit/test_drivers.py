@@ -43,7 +43,7 @@ def test_what_else_inspur_sells_is_not_an_ssd(other):
 def test_an_inspur_ssd_has_the_traits_of_the_specification_and_its_numa_node():
     (driver, _) = loading.load(settings())
     (part,) = driver.device(function(vendor_id=0x1BD4, product_id=0x1003, numa_node=1)).deployables
-    assert part.resource_class == "CUSTOM_SSD"
+    assert part.handles[0].id.resource_class == "CUSTOM_SSD"
     assert part.traits == {
         "CUSTOM_SSD_INSPUR",
         "CUSTOM_SSD_PRODUCT_ID_1003",
@@ -111,7 +111,7 @@ def test_only_the_documented_error_comes_out_of_a_filter(text):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"drivers": "nvme_driver"}, "'nvme_driver' is not among inspur_nvme_ssd_driver, nvme_ssd_driver"),
+        ({"drivers": "nvme_driver"}, "'nvme_driver' is not among inspur_nvme_ssd_driver, intel_pmem_driver, nvme_ssd_driver"),
         ({"drivers": "nvme_ssd_driver,nvme_ssd_driver"}, "named twice"),
         ({"drivers": "nvme_ssd_driver", "filters": ()}, "needs at least one"),
     ],

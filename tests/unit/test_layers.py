@@ -109,7 +109,14 @@ def test_what_runs_as_root_imports_nothing_of_ours_but_the_model(module: str) ->
 def test_a_module_only_defines(module: str) -> None:
     docstring, *statements = MODULES[module].body
     assert isinstance(docstring, ast.Expr)
-    assert [ast.unparse(statement) for statement in statements if not isinstance(statement, DEFINITIONS)] == []
+    acts = [one for one in statements if not isinstance(one, DEFINITIONS) and not is_text(one)]
+    assert [ast.unparse(statement) for statement in acts] == []
+
+
+def is_text(statement: ast.stmt) -> bool:
+    """Whether it is the docstring of a constant."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def test_importing_starts_and_writes_nothing() -> None:

@@ -61,7 +61,7 @@ def test_a_released_handle_is_nobodys_until_it_was_cleaned(ledger):
     ledger.start_cleaning(A)
     with pytest.raises(HandleUnavailable, match="it is cleaning"):
         ledger.claim([A], "two")
-    ledger.cleaned(A)
+    ledger.cleaned(A, "format")
     assert ledger.claim([A], "two") == (A,)
 
 
@@ -103,7 +103,7 @@ def test_a_claim_survives_the_sudden_end_of_its_process(ledger):
 
 
 def test_a_commit_waits_for_the_disk(ledger):
-    with ledger._connection() as connection:
+    with ledger._file.connection() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -175,7 +175,7 @@ class Handles(RuleBasedStateMachine):
 
     @rule(step=st.sampled_from(["found_zero", "start_cleaning", "cleaned", "cleaning_failed", "host_used_it"]))
     def other(self, step):
-        args = ("why",) if step in ("cleaning_failed", "host_used_it") else ()
+        args = ("why",) if step in ("cleaned", "cleaning_failed", "host_used_it") else ()
         try:
             getattr(self.ledger, step)(A, *args)
         except (IllegalTransition, HandleUnavailable):

@@ -4,9 +4,10 @@ import csv
 
 import pytest
 
-from nova_accel import discovery
-from nova_accel.discovery import Memory
+from nova_accel.discovery.look import look
+from nova_accel.discovery.memory import Memory
 from nova_accel.drivers import loading
+from nova_accel.drivers.base import SeenFunction
 from nova_accel.eligibility.verdict import Reason
 from nova_accel.parsers import lspci, mountinfo, nvme, swaps
 from tests.fakes.recorded import RECORDED, RecordedHost
@@ -62,7 +63,7 @@ def test_a_recorded_line_with_inspurs_numbers_is_an_inspur_ssd(vendor_name, doma
     line = next(line for line in text("lspci-Dnnmm.txt").splitlines() if "[0108]" in line)
     line = line.replace("0000:", f"{domain}:", 1).replace("Red Hat, Inc. [1b36]", f"{vendor_name} [1bd4]")
     (record,) = lspci.parse(line.replace("QEMU NVM Express Controller [0010]", "NVMe SSD [1003]")).records
-    seen = discovery.SeenFunction(record, "boot:1", None, "SN1")
+    seen = SeenFunction(record, "boot:1", None, "SN1")
     driver = next(driver for driver in loading.load(settings) if driver.wants(seen))
     assert driver.name == "inspur_nvme_ssd_driver"
     assert {"CUSTOM_SSD_INSPUR", "CUSTOM_SSD_PRODUCT_ID_1003"} <= driver.device(seen).deployables[0].traits
@@ -72,17 +73,17 @@ def test_a_recorded_line_with_inspurs_numbers_is_an_inspur_ssd(vendor_name, doma
 @pytest.fixture
 def found(tmp_path, settings):
     host = RecordedHost(tmp_path)
-    snapshot = discovery.look(host, loading.load(settings), Memory({}, {}))
+    snapshot = look(host, loading.load(settings), Memory({}, {}))
     assert snapshot.warnings == ()
-    return host, {str(one.function.record.address): one for one in snapshot.candidates}
+    return host, {one.address: one for one in snapshot.candidates}
 
 
 EXPECTED = {
     "0000:01:00.0": (Reason.ELIGIBLE, "may be given"),
-    "0000:02:00.0": (Reason.MOUNTED, "mounted at /srv/own"),
-    "0000:03:00.0": (Reason.SWAP, "swaps to /dev/nvme2n1p1"),
-    "0000:04:00.0": (Reason.HELD, "part of dm-0 (lab-volume)"),
-    "0000:05:00.0": (Reason.HELD, "part of md127"),
+    "0000:02:00.0": (Reason.PARTITION_IN_USE, "mounted at /srv/own"),
+    "0000:03:00.0": (Reason.SWAP, "as swap, /dev/nvme2n1p1"),
+    "0000:04:00.0": (Reason.LVM, "part of dm-0 (lab-volume)"),
+    "0000:05:00.0": (Reason.MD, "part of md127"),
     "0000:06:00.0": (Reason.ELIGIBLE, "may be given"),
     "0000:08:01.0": (Reason.SHARED_IOMMU_GROUP, "0000:08:02.0"),
     "0000:08:02.0": (Reason.SHARED_IOMMU_GROUP, "0000:08:01.0"),
@@ -107,9 +108,9 @@ def test_only_what_is_about_to_be_offered_is_opened(found):
 
 def test_the_one_on_the_second_node_says_so(found):
     _, candidates = found
-    nodes = {address: one.function.numa_node for address, one in candidates.items()}
+    nodes = {address: one.evidence.pci.numa_node for address, one in candidates.items()}
     assert {address for address, node in nodes.items() if node == 1} == {"0000:41:00.0"}
-    assert "CUSTOM_NUMA_NODE_1" in candidates["0000:41:00.0"].device.deployables[0].traits
+    assert "CUSTOM_NUMA_NODE_1" in candidates["0000:41:00.0"].deployable.traits
 
 
 def test_with_native_multipath_the_disk_is_the_head_that_the_paths_have_in_common(found):
@@ -119,7 +120,7 @@ def test_with_native_multipath_the_disk_is_the_head_that_the_paths_have_in_commo
 
 def test_an_ssd_on_vfio_that_we_know_nothing_of_is_not_ours(tmp_path, settings):
     host = RecordedHost(tmp_path, "sysfs-pci-one-on-vfio.txt", "lspci-Dnmm-one-on-vfio.txt")
-    candidates = discovery.look(host, loading.load(settings), Memory({}, {})).candidates
+    candidates = look(host, loading.load(settings), Memory({}, {})).candidates
     assert "bound to vfio-pci" in next(
         one.verdict.sentence for one in candidates if one.verdict.reason is Reason.FOREIGN_DRIVER
     )
@@ -127,7 +128,7 @@ def test_an_ssd_on_vfio_that_we_know_nothing_of_is_not_ours(tmp_path, settings):
 
 def test_virtual_functions_without_a_serial_are_not_offered(tmp_path, settings):
     host = RecordedHost(tmp_path, "sysfs-pci-with-vfs.txt", "lspci-Dnmm-with-vfs.txt")
-    candidates = discovery.look(host, loading.load(settings), Memory({}, {})).candidates
-    functions = {str(one.function.record.address): one.verdict for one in candidates}
+    candidates = look(host, loading.load(settings), Memory({}, {})).candidates
+    functions = {one.address: one.verdict for one in candidates}
     assert not functions["0000:06:00.1"].eligible
     assert not functions["0000:06:00.2"].eligible

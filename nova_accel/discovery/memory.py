@@ -1,0 +1,69 @@
+"""What is known before a look begins."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from nova_accel.ledger.entry import Entry, Sighting
+from nova_accel.ledger.states import State
+from nova_accel.model import HandleId, PciRecord
+from nova_accel.parsers.ndctl import NamespaceRecord
+
+_OURS_ON_VFIO = (State.ASSIGNED, State.DIRTY, State.CLEANING, State.CLEAN_FAILED)
+
+
+def _nobody(_: object) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Others:
+    """Who else on this host may have, or give away, a device."""
+
+    domains: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Uuids of libvirt's domains by what they have: a PCI address, or a path such as ``/dev/dax0.1``."""
+    unknown: str = ""
+    """Why libvirt could not be asked."""
+    owner_of_pci: Callable[[PciRecord], str] = _nobody
+    """The option of Nova that gives a PCI function away, in words; empty where none does."""
+    owner_of_namespace: Callable[[NamespaceRecord], str] = _nobody
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the ledger holds when a look begins."""
+
+    sightings: Mapping[str, Sighting]
+    entries: Mapping[HandleId, Entry]
+    others: Others = field(default_factory=Others)
+
+    def identity(self, address: str, incarnation: str) -> str | None:
+        """The identity seen at an address during the presence of the device that is there now."""
+        seen = self.sightings.get(address)
+        return seen.identity if seen is not None and seen.incarnation == incarnation else None
+
+    def by_identity(self) -> dict[str, Entry]:
+        """What the ledger knows, by identity alone."""
+        return {handle.identity: entry for handle, entry in self.entries.items()}
+
+    def kept_class(self, identity: str | None) -> str | None:
+        """The resource class that a handle has to keep because a server has it, whatever the configuration says now."""
+        for handle, entry in self.entries.items():
+            if handle.identity == identity and entry.state is State.ASSIGNED:
+                return handle.resource_class
+        return None
+
+
+def is_ours_on_vfio(entry: Entry | None) -> bool:
+    """Whether a device that is bound to vfio-pci is so because of us."""
+    return entry is not None and entry.state in _OURS_ON_VFIO
+
+
+def is_about_to_be_offered(entry: Entry | None) -> bool:
+    """Whether a device that seems eligible is offered next, or read for the first time."""
+    return entry is None or entry.state is State.AVAILABLE
+
+
+def strangers(domains: frozenset[str], entry: Entry | None) -> tuple[str, ...]:
+    """The domains that have a device which we gave to another server, or to none."""
+    server = entry.server if entry is not None else None
+    return tuple(sorted(domains - {server}))
