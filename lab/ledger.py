@@ -34,7 +34,7 @@ class Sighting:
     """What was last seen at an address, and the verdict on it."""
 
     address: str
-    serial: str | None
+    identity: str | None
     reason: str
     sentence: str
 
@@ -46,9 +46,9 @@ class Ledger:
     handles: dict[str, Handle]
     sightings: dict[str, Sighting]
 
-    def verdict(self, serial: str) -> Sighting | None:
-        """The verdict on the SSD with a serial."""
-        return next((one for one in self.sightings.values() if one.serial == serial), None)
+    def verdict(self, identity: str) -> Sighting | None:
+        """The verdict on the SSD with a serial, or on the namespace with a uuid."""
+        return next((one for one in self.sightings.values() if one.identity == identity), None)
 
 
 def read(machine: Machine) -> Ledger:
@@ -60,7 +60,7 @@ def read(machine: Machine) -> Ledger:
             for row in tables["handle"]
         },
         sightings={
-            row["address"]: Sighting(row["address"], row["serial"], row["reason"], row["sentence"])
+            row["address"]: Sighting(row["address"], row["identity"], row["reason"], row["sentence"])
             for row in tables["sighting"]
         },
     )

@@ -157,9 +157,10 @@ class Machine:
         text = "\n".join(self.hmp(line) for line in ("info status", "info cpus", "info registers -a", "info lapic"))
         (self.run_folder.logs / "l1-processors.log").write_text(text)
 
-    def backing_image(self, ssd_name: str) -> pathlib.Path:
-        """The host's file that holds an SSD's content."""
-        return qemu.image(self.run_folder.images, self.scenario.ssd(ssd_name))
+    def backing_image(self, name: str) -> pathlib.Path:
+        """The host's file that holds an SSD's or an NVDIMM's content."""
+        devices = (*self.scenario.ssds, *self.scenario.nvdimms)
+        return qemu.image(self.run_folder.images, next(device for device in devices if device.name == name))
 
 
 def free_port() -> int:

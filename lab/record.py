@@ -12,7 +12,7 @@ from lab.scenario import Scenario, Use
 from lab.steps import say
 
 TABLE = "index.tsv"
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 
 # What a tool's version is asked with; by the first word of a command.
 VERSIONS = {
@@ -263,7 +263,9 @@ class Recorder:
 
     def describe(self, into: str = "") -> None:
         """Write which SSD and which namespace is which."""
-        (self._folder / into / shapes.TABLE).write_text(shapes.table(self._machine))
+        folder = self._folder / into
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / shapes.TABLE).write_text(shapes.table(self._machine))
 
     def _record(self, recording: Recording, folder: pathlib.Path) -> tuple[str, str, str, str]:
         result = self._channel.try_run(recording.command, LIMIT_S)

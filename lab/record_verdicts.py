@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
-from lab import record
+from lab import initramfs, record
 from lab.record import Disks
 from lab.recording import Recording, tree
 from lab.scenario import Scenario
@@ -69,6 +70,9 @@ def verdicts(scenario: Scenario, disks: Disks) -> Iterator[Recording]:
     )
     yield Recording("proc-mountinfo-namespaces.txt", MOUNT_NAMESPACES, "mountinfo of every mount namespace")
     yield Recording("proc-open-devices.txt", OPEN_DEVICES, "processes that have a device open or mapped")
+    yield Recording(
+        "root-side.json", f"{sys.prefix}/bin/python {initramfs.SCRIPTS}/look.py", "what nova_accel's root side answers"
+    )
     yield from _host_root(scenario, disks)
     for ssd in scenario.ssds:
         if ssd.name in disks:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
-# A part of sysfs as lines: F path content, L path target. Attributes that cannot be read now have no line.
-TREE = """\
-find {roots} -maxdepth {depth} \\( -type f -o -type l \\) {names} 2> /dev/null | sort | while read -r path; do
-    if [ -L "$path" ]; then printf 'L %s %s\\n' "$path" "$(readlink "$path")"
-    else content="$(head -c 400 "$path" 2> /dev/null | tr '\\n\\0' '  ')" && printf 'F %s %s\\n' "$path" "$content"
-    fi
-done"""
+from lab import initramfs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +23,6 @@ class Recording:
 
 
 def tree(roots: str, depth: int, *names: str) -> str:
-    """The command that prints a part of sysfs."""
-    wanted = "" if not names else "\\( " + " -o ".join(f"-name '{name}'" for name in names) + " \\)"
-    return TREE.format(roots=roots, depth=depth, names=wanted)
+    """The command that prints a part of sysfs: see ``scripts/tree.py``."""
+    wanted = ",".join(names) or "*"
+    return f"{sys.base_prefix}/bin/python3 -I -S {initramfs.SCRIPTS}/tree.py {depth} '{wanted}' {roots}"

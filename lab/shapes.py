@@ -62,6 +62,13 @@ def namespaces(machine: Machine) -> dict[str, dict[str, object]]:
     return found
 
 
+def chardev(shown: dict[str, object]) -> str | None:
+    """The dax device of a namespace as ndctl shows it; None when it has none."""
+    region = shown.get("daxregion")
+    devices = region.get("devices", ()) if isinstance(region, dict) else ()
+    return next((str(one["chardev"]) for one in devices), None)
+
+
 def table(machine: Machine) -> str:
     """The key as tab-separated text."""
     rows = [COLUMNS]
@@ -87,5 +94,5 @@ def _ssd(ssd: Ssd, address: str, disk: str) -> tuple[str, ...]:
 def _namespace(space: Namespace, shown: dict[str, object] | None) -> tuple[str, ...]:
     shown = shown or {}
     uuid = shown.get("raw_uuid") or shown.get("uuid") or ""
-    device = shown.get("chardev") or shown.get("blockdev") or ""
+    device = chardev(shown) or shown.get("blockdev") or ""
     return ("namespace", space.name, str(uuid), str(shown.get("dev", "")), str(device), space.shape.value)

@@ -1,8 +1,12 @@
 """A host made of recordings: what the kernel of the emulated host showed, as a tree of files."""
 
+import csv
+import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nova_accel.facts.roots import Roots
 
@@ -11,44 +15,98 @@ _BLOCK_DEVICE = re.compile(r"/sys/block/([^/]+)/(.*)")
 _CONTROLLER = re.compile(r"/sys/class/nvme/([^/]+)/(.*)")
 
 
-class RecordedHost:
-    """Answers what can be answered from recordings; nothing can be changed on it."""
+# What there is of these becomes a part of the tree.
+_SYSFS = (
+    "sysfs-iommu-groups.txt",
+    "sysfs-nvme.txt",
+    "sysfs-block.txt",
+    "sysfs-holders.txt",
+    "sysfs-pci-reset.txt",
+    "sysfs-dm.txt",
+    "sysfs-pmem-block.txt",
+    "sysfs-nd.txt",
+    "sysfs-dax.txt",
+)
 
-    def __init__(self, root: Path, sysfs_pci: str = "sysfs-pci.txt", lspci: str = "lspci-Dnmm.txt") -> None:
+
+@dataclass(frozen=True)
+class Shape:
+    """What one SSD or namespace of the emulated host is: a line of shapes.tsv."""
+
+    kind: str
+    name: str
+    identity: str
+    address: str
+    device: str
+    shape: str
+
+
+def shapes(folder: str) -> dict[str, Shape]:
+    """The SSDs and namespaces of a folder's host, by their names in the lab's scenario."""
+    rows = csv.DictReader((RECORDED / folder / "shapes.tsv").read_text().splitlines(), delimiter="\t")
+    return {row["name"]: Shape(**row) for row in rows}
+
+
+class RecordedHost:
+    """Answers what can be answered from recordings; nothing can be changed on it.
+
+    :param folders: below the recordings' own, of one boot; a file is taken from the first that has it. ``("verdicts", "pmem")`` is a
+        host with everything, see the file shapes.tsv there
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        sysfs_pci: str = "sysfs-pci.txt",
+        lspci: str = "lspci-Dnmm.txt",
+        folders: Sequence[str] = ("",),
+        mountinfo: str = "proc-self-mountinfo.txt",
+    ) -> None:
         self.roots = Roots(root / "sys", root / "proc", root / "dev")
         self.asked: list[str] = []
-        self._lspci = (RECORDED / lspci).read_text()
+        self._folders = [RECORDED / folder for folder in folders]
+        self._lspci = self._recorded(lspci)
+        self._ndctl = self._recorded("ndctl-list-NRDvi.json")
+        self._answers: dict[str, dict[str, Any]] = json.loads(self._recorded("root-side.json") or "{}")
         self._root = root
-        for name in (sysfs_pci, "sysfs-iommu-groups.txt", "sysfs-nvme.txt", "sysfs-block.txt", "sysfs-holders.txt"):
-            self._make(RECORDED / name)
+        for name in (sysfs_pci, *_SYSFS):
+            self._make(self._recorded(name))
         for recorded, path in (
-            ("proc-self-mountinfo.txt", "proc/self/mountinfo"),
+            (mountinfo, "proc/self/mountinfo"),
             ("proc-swaps.txt", "proc/swaps"),
             ("boot-id.txt", "proc/sys/kernel/random/boot_id"),
         ):
-            self._write(path, (RECORDED / recorded).read_text())
+            self._write(path, self._recorded(recorded))
 
     def lspci(self) -> str:
         return self._lspci
 
     def who_uses(self, addresses: Sequence[str]) -> dict[str, str]:
         self.asked.extend(addresses)
-        return {}
+        return self._answered("who_uses", addresses)
 
     def mounted_elsewhere(self, addresses: Sequence[str]) -> dict[str, str]:
-        return {}
+        return self._answered("mounted_elsewhere", addresses)
 
     def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
-        return {}
+        return self._answered("signatures", addresses)
 
     def ndctl(self) -> str:
-        return ""
+        return self._ndctl
 
     def namespace_users(self, devs: Sequence[str]) -> dict[str, str]:
-        return {}
+        return self._answered("namespace_users", devs)
 
-    def _make(self, recording: Path) -> None:
-        lines = [line.split(" ", 2) for line in recording.read_text().splitlines()]
+    def _answered(self, call: str, names: Sequence[str]) -> dict[str, Any]:
+        """What root's side said in the emulated host itself."""
+        return {name: answer for name, answer in self._answers.get(call, {}).items() if name in names}
+
+    def _recorded(self, name: str) -> str:
+        found = (folder / name for folder in self._folders)
+        return next((file.read_text() for file in found if file.exists()), "")
+
+    def _make(self, recorded: str) -> None:
+        lines = [line.split(" ", 2) for line in recorded.splitlines()]
         controllers = {path: text.strip() for kind, path, text in lines if kind == "F" and path.endswith("/address")}
         for kind, path, text in lines:
             for place in self._places(path, controllers):
