@@ -1,6 +1,7 @@
 """What our commands have in common."""
 
 import argparse
+from collections.abc import Iterable
 
 from cliff.columns import FormattableColumn
 from cliff.command import Command
@@ -10,16 +11,9 @@ from nova_accel.commands.app import NovaAccel
 IDENTITY_HELP = "Serial number of an SSD, uuid of a PMEM namespace, or the beginning of one."
 
 
-class Word(FormattableColumn):
-    """A value that may be missing: null for programs, nothing at all in a table."""
-
-    def human_readable(self) -> str:
-        """As a table shows it."""
-        return "" if self._value is None else str(self._value)
-
-    def machine_readable(self) -> object:
-        """As json and yaml show it."""
-        return self._value
+def shown(values: Iterable[object], parsed_args: argparse.Namespace) -> tuple[object, ...]:
+    """Leave empty in a table what is not known; for programs it stays None, which is null in json and nothing in csv."""
+    return tuple("" if value is None and parsed_args.formatter == "table" else value for value in values)
 
 
 class Words(FormattableColumn):

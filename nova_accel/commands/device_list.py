@@ -6,7 +6,7 @@ from cliff.lister import Lister
 
 from nova_accel.commands import known
 from nova_accel.commands.app import NovaAccel
-from nova_accel.commands.base import Word
+from nova_accel.commands.base import shown
 
 COLUMNS = ("identity", "class", "address", "state", "server", "drained", "verdict", "why not available")
 
@@ -16,11 +16,11 @@ class DeviceList(Lister):
 
     app: NovaAccel
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[Word, ...]]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """One row for each device."""
-        return COLUMNS, [_row(one) for one in known.everything(self.app.ledger())]
+        return COLUMNS, [shown(_row(one), parsed_args) for one in known.everything(self.app.ledger())]
 
 
-def _row(one: known.Known) -> tuple[Word, ...]:
-    values = (one.identity, one.resource_class, one.address, one.state, one.server, one.drained, one.verdict)
-    return tuple(Word(value) for value in (*values, one.why_not_available() or None))
+def _row(one: known.Known) -> tuple[object, ...]:
+    why = one.why_not_available() or None
+    return one.identity, one.resource_class, one.address, one.state, one.server, one.drained, one.verdict, why

@@ -7,7 +7,7 @@ from cliff.show import ShowOne
 
 from nova_accel.commands import known
 from nova_accel.commands.app import NovaAccel
-from nova_accel.commands.base import IDENTITY_HELP, Word, Words
+from nova_accel.commands.base import IDENTITY_HELP, Words, shown
 
 
 class DeviceShow(ShowOne):
@@ -24,19 +24,19 @@ class DeviceShow(ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], tuple[object, ...]]:
         """One line for each thing that is known."""
         columns = _columns(known.find(known.everything(self.app.ledger()), parsed_args.identity))
-        return tuple(columns), tuple(columns.values())
+        return tuple(columns), shown(columns.values(), parsed_args)
 
 
 def _columns(one: known.Known) -> Mapping[str, object]:
-    words = {
+    return {
         "identity": one.identity,
         "class": one.resource_class,
         "address": one.address,
         "why not available": one.why_not_available() or None,
         **_of_entry(one),
         **_of_sighting(one),
+        "details": Words(one.details),
     }
-    return {name: Word(value) for name, value in words.items()} | {"details": Words(one.details)}
 
 
 def _of_entry(one: known.Known) -> dict[str, object]:

@@ -5,7 +5,7 @@ import argparse
 from cliff.lister import Lister
 
 from nova_accel.commands.app import NovaAccel
-from nova_accel.commands.base import Word
+from nova_accel.commands.base import shown
 from nova_accel.commands.checks.all_checks import CHECKS
 from nova_accel.commands.checks.result import Level
 
@@ -27,7 +27,7 @@ class StatusCheck(Lister):
         results = [(check, check.run(facts)) for check in CHECKS]
         self._worst = max(result.level for _, result in results)
         return COLUMNS, [
-            (check.name, result.level.name.lower(), result.found, Word(result.advice or None))
+            shown((check.name, result.level.name.lower(), result.found, result.advice or None), parsed_args)
             for check, result in results
         ]
 

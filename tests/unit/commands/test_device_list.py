@@ -99,6 +99,7 @@ def test_csv_holds_a_line_for_each(run, ledger):
     lines = list(csv.reader(io.StringIO(run("device", "list", "-f", "csv", "-c", "identity", "-c", "state").out)))
     assert lines[0] == ["identity", "state"]
     assert ["S4EVFREE", "available"] in lines
+    assert ["S9HOST", ""] in lines
 
 
 def test_a_host_on_which_nothing_was_found_has_an_empty_list(run, ledger_path):
