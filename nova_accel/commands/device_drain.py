@@ -18,7 +18,7 @@ class DeviceDrain(Acting):
         parser = super().get_parser(prog_name)
         parser.add_argument("identities", metavar="IDENTITY", nargs="+", help=IDENTITY_HELP)
         parser.add_argument(
-            "--reason", default=_REASON, help="Why, for whoever looks at it later. Default: %(default)s."
+            "--reason", default=_REASON, help=f"Why, for whoever looks at it later. Default: {_REASON}."
         )
         return parser
 
