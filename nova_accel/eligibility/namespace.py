@@ -72,7 +72,8 @@ def _misaligned(evidence: NamespaceEvidence) -> Verdict | None:
 
 def _not_identified(evidence: NamespaceEvidence) -> Verdict | None:
     uuid = evidence.record.label_uuid
-    if uuid is None:
+    # Without a label ndctl shows the uuid of the layout inside, which sysfs does not: root's side could not check it.
+    if uuid is None or evidence.record.raw_uuid is None:
         return Verdict(
             Reason.NO_UUID,
             "it has no uuid, so it could not be told from another one; give its region labels (ndctl init-labels) and create it again",

@@ -7,6 +7,8 @@ import uuid
 _LIMIT = 200  # Placement's column for provider names
 _HASH_DIGITS = 16
 _UNWANTED = re.compile(r"[^A-Za-z0-9._-]+")
+# What a name of ours ends with when it was made of a digest; hardware may not choose such an ending itself.
+_LIKE_A_DIGEST = re.compile(rf".*_[0-9a-f]{{{_HASH_DIGITS}}}", re.ASCII)
 _NAMESPACE = uuid.UUID("5d0b6d2c-8f0e-4a55-9a3b-2c7f9a1e6b41")
 
 
@@ -16,7 +18,9 @@ def suffix(kind: str, identity: str) -> str:
     Characters that are unusual in names become ``_``; a digest then keeps two identities that differ only there apart.
     """
     tame = _UNWANTED.sub("_", identity)
-    return f"{kind}_{tame}" if tame == identity else f"{kind}_{tame}_{_digest(identity)}"
+    if tame == identity and not _LIKE_A_DIGEST.fullmatch(identity):
+        return f"{kind}_{tame}"
+    return f"{kind}_{tame}_{_digest(identity)}"
 
 
 def provider(node: str, name_suffix: str) -> str:

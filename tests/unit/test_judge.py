@@ -85,7 +85,7 @@ CASES = {
     Reason.DISABLED: (pmem(enabled=False, chardev=None), PMEM),
     Reason.EMPTY: (pmem(size_bytes=0), pmem(size_bytes=2 * 1024**2)),
     Reason.MISALIGNED: (pmem(size_bytes=3 * 1024**2), pmem(size_bytes=4 * 1024**2)),
-    Reason.NO_UUID: (pmem(uuid="00000000-0000-0000-0000-000000000000", raw_uuid=None), pmem(raw_uuid=None)),
+    Reason.NO_UUID: (pmem(raw_uuid=None), pmem(uuid=None)),
     Reason.DUPLICATE_UUID: (replace(PMEM, same_uuid=("namespace1.0",)), PMEM),
 }
 

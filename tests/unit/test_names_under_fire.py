@@ -80,6 +80,15 @@ def test_no_two_devices_of_a_host_share_a_provider(node, devices):
     assert len({names.provider_uuid(name) for name in found}) == len(devices)
 
 
+@given(NODES, KINDS, st.text("ab ", min_size=1, max_size=3), st.text("xy", max_size=250))
+@hard
+def test_no_device_is_named_after_what_another_ones_name_was_made_of(node, kind, odd, end):
+    """As firmware might that knows how we name things: its serial is the end of the other's provider name."""
+    original = (kind, odd + end)
+    copied = (kind, provider(node, original).removeprefix(f"{node}_accel_{kind}_"))
+    assert copied == original or provider(node, copied) != provider(node, original)
+
+
 @given(st.sets(NODES, min_size=2, max_size=5), DEVICES)
 @hard
 def test_one_serial_on_two_hosts_is_two_providers(nodes, device):
