@@ -8,17 +8,28 @@ from pathlib import Path
 from nova_accel.commands.checks.facts import Facts, Unknown
 from nova_accel.commands.checks.result import Result, failure, ok, warning
 from nova_accel.exception import PrivilegedCallError
+from nova_accel.privsep import acting_pctxt, reading_pctxt
 from nova_accel.privsep.errors import Failed, Refused
 
 # A PCI address where nothing is, so that asking about it touches nothing.
 _NOWHERE = "ffff:ff:1f.7"
-_SOCKET = "/tmp/nova_accel/privsep.sock"  # noqa: S108  one such as oslo.privsep makes; nothing is opened
+SOCKET = "/tmp/nova_accel/privsep.sock"  # noqa: S108  one such as oslo.privsep makes; nothing is opened
 _SUDO_VERSION = re.compile(r"(?<=version )\S+", re.ASCII)
+_NOT_TRIED = "not tried: sudo would ask for a password"
+_SUDOERS_ADVICE = (
+    "Put the user and the path of privsep-helper into the file sudoers, copy it to /etc/sudoers.d/nova_accel with mode 0440; "
+    "it needs sudo 1.9.10 or newer, and this is {version}."
+)
+_ROOTWRAP_ADVICE = (
+    "Let this user run nova-rootwrap as root without a password, as Nova's own installation does in sudoers."
+)
 _CORRECT = "See what nova-accel -v status check logs, and correct helper_command in [{section}] or the sudoers or rootwrap file."
 
 
 def reading(facts: Facts) -> Result:
     """Call a function of the context that only reads."""
+    if _refusal(facts, str(reading_pctxt.pypath)):
+        return ok(_NOT_TRIED)
     try:
         facts.host.lspci()
     except PrivilegedCallError as error:
@@ -28,6 +39,8 @@ def reading(facts: Facts) -> Result:
 
 def acting(facts: Facts) -> Result:
     """Call a function of the context that has capabilities; both are asked."""
+    if _refusal(facts, str(acting_pctxt.pypath)):
+        return ok(_NOT_TRIED)
     try:
         facts.host.who_uses([_NOWHERE])
     except PrivilegedCallError as error:
@@ -57,28 +70,38 @@ def user(facts: Facts) -> Result:
 
 def allowed(facts: Facts) -> Result:
     """Sudo or rootwrap lets exactly our two daemons be started."""
-    results = [_allowed(facts, context, words) for context, words in facts.configured.helper_commands.items()]
+    results = [_allowed(facts, context) for context in facts.configured.helper_commands]
     return max(results, key=lambda result: result.level)
 
 
-def _allowed(facts: Facts, context: str, words: Sequence[str]) -> Result:
-    if not words or Path(words[0]).name != "sudo":
+def _allowed(facts: Facts, context: str) -> Result:
+    words = facts.configured.helper_commands[context]
+    if not _by_sudo(words):
         return ok(f"{' '.join(words[:1])} starts the privsep daemons")
-    if len(words) > 2 and "rootwrap" in Path(words[1]).name:
+    by_rootwrap = len(words) > 2 and "rootwrap" in Path(words[1]).name
+    refusal = _refusal(facts, context)
+    if refusal:
+        how = _ROOTWRAP_ADVICE if by_rootwrap else _SUDOERS_ADVICE.format(version=_sudo_version(facts))
+        return failure(f"sudo does not let this user run {' '.join(words[1:])} for {context}: {refusal}", how)
+    if by_rootwrap:
         return _by_rootwrap(facts, context, Path(words[2]))
-    return _by_sudo(facts, [*words[1:], "--privsep_context", context, "--privsep_sock_path", _SOCKET])
-
-
-def _by_sudo(facts: Facts, command: Sequence[str]) -> Result:
-    try:
-        facts.output(["sudo", "-n", "-l", *command])
-    except Unknown:
-        return failure(
-            f"sudo does not let this user run {' '.join(command)}",
-            "Put the user and the path of privsep-helper into the file sudoers, copy it to /etc/sudoers.d/nova_accel with mode 0440; "
-            f"it needs sudo 1.9.10 or newer, and this is {_sudo_version(facts)}.",
-        )
     return ok("sudo lets this user start the privsep daemons")
+
+
+def _by_sudo(words: Sequence[str]) -> bool:
+    return bool(words) and Path(words[0]).name == "sudo"
+
+
+def _refusal(facts: Facts, context: str) -> str:
+    """Why sudo would not start a context's daemon, at least not without a question that nobody could answer; empty if it would."""
+    words = facts.configured.helper_commands[context]
+    if not _by_sudo(words):
+        return ""
+    try:
+        facts.output(["sudo", "-n", "-l", *words[1:], "--privsep_context", context, "--privsep_sock_path", SOCKET])
+    except Unknown as error:
+        return str(error)
+    return ""
 
 
 def _sudo_version(facts: Facts) -> str:

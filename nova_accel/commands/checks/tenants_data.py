@@ -44,8 +44,7 @@ def lvm(facts: Facts) -> Result:
         return ok(_NO_SSDS)
     if facts.which("lvmconfig") is None:
         return ok("LVM is not installed")
-    text = facts.output(["lvmconfig", "--typeconfig", "full", *(f"devices/{name}" for name in _LVM_SETTINGS)])
-    settings = dict(_SETTING.findall(text))
+    settings = _lvm_settings(facts)
     devices_file = facts.etc / "lvm/devices" / settings.get("devicesfile", '"system.devices"').strip('"')
     if settings.get("use_devicesfile") == "1" and devices_file.exists():
         return ok(f"LVM looks only at what /etc/lvm/devices/{devices_file.name} lists")
@@ -56,6 +55,15 @@ def lvm(facts: Facts) -> Result:
         "In /etc/lvm/lvm.conf set devices/use_devicesfile = 1 and list the host's own disks with lvmdevices --adddev, "
         "or let devices/global_filter accept those only and end in r|.*|.",
     )
+
+
+def _lvm_settings(facts: Facts) -> dict[str, str]:
+    """LVM's settings with its defaults; empty without an lvm.conf, where lvmconfig fails and LVM looks everywhere."""
+    try:
+        text = facts.output(["lvmconfig", "--typeconfig", "full", *(f"devices/{name}" for name in _LVM_SETTINGS)])
+    except Unknown:
+        return {}
+    return dict(_SETTING.findall(text))
 
 
 def rejects(global_filter: str, path: str) -> bool:

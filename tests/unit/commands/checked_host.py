@@ -54,6 +54,7 @@ class CheckedHost:
         self.host = AskedHost(root)
         self.printed = dict(PRINTED)
         self.installed = set(PRINTED)
+        self.asked_sudo: set[tuple[str, ...]] = set()
         self.hypervisor: Hypervisor | Unknown = Hypervisor((9, 0, 0), (7, 2, 0))
         self.user_id = ledger_path.stat().st_uid
         for driver in DRIVERS:
@@ -88,9 +89,14 @@ class CheckedHost:
         return folder
 
     def output(self, argv: Sequence[str]) -> str:
-        if tuple(argv[:3]) == ("sudo", "-n", "-l") and "sudo -l" in self.printed:
-            raise Unknown(self.printed["sudo -l"])
-        return self.printed[Path(argv[0]).name]
+        if tuple(argv[:3]) == ("sudo", "-n", "-l"):
+            self.asked_sudo.add(tuple(argv))
+            if "sudo -l" in self.printed:
+                raise Unknown(self.printed["sudo -l"])
+        tool = Path(argv[0]).name
+        if tool not in self.printed:
+            raise Unknown(f"{tool} ended with status 5")
+        return self.printed[tool]
 
     def ask_libvirt(self) -> Hypervisor:
         if isinstance(self.hypervisor, Unknown):

@@ -1,5 +1,6 @@
 """``status check``: each check has a host on which only this one is not content, and says there what to do."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from nova_accel.commands.checks.facts import Hypervisor, Unknown
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.store import Ledger
 from nova_accel.privsep.errors import Failed
-from tests.unit.commands.checked_host import CheckedHost
+from tests.unit.commands.checked_host import SHIPPED, CheckedHost
 from tests.unit.commands.conftest import sighting
 
 WARNING, FAILURE = 1, 2
@@ -53,6 +54,15 @@ def unreachable(call: str) -> Callable[[CheckedHost], object]:
 
 def see(host: CheckedHost, address: str, reason: str, sentence: str) -> None:
     Ledger(str(host.ledger_path)).sightings.replace([sighting(address, "S4EVFREE", reason, sentence)])
+
+
+def sudo_refuses(host: CheckedHost) -> None:
+    host.printed["sudo -l"] = "sudo -n -l ended with status 1: sudo: a password is required"
+
+
+def sudo_refuses_rootwrap(host: CheckedHost) -> None:
+    host.use_rootwrap()
+    sudo_refuses(host)
 
 
 def rootwrap_without_filters(host: CheckedHost) -> None:
@@ -276,10 +286,18 @@ BROKEN = (
     Broken(
         "sudo or rootwrap",
         "sudo refuses",
-        lambda host: host.printed.update({"sudo -l": "sudo -n -l ended with status 1: a password is required"}),
+        sudo_refuses,
         FAILURE,
-        "sudo does not let this user run /opt/nova/bin/privsep-helper --config-file /etc/nova/nova.conf --privsep_context nova_accel.",
+        "sudo does not let this user run /opt/nova/bin/privsep-helper --config-file /etc/nova/nova.conf for nova_accel.privsep.",
         "copy it to /etc/sudoers.d/nova_accel with mode 0440; it needs sudo 1.9.10 or newer, and this is 1.9.13p3.",
+    ),
+    Broken(
+        "sudo or rootwrap",
+        "sudo refuses rootwrap",
+        sudo_refuses_rootwrap,
+        FAILURE,
+        "sudo does not let this user run nova-rootwrap",
+        "Let this user run nova-rootwrap as root without a password",
     ),
     Broken(
         "sudo or rootwrap",
@@ -326,6 +344,14 @@ BROKEN = (
         lambda host: host.printed.update(
             lvmconfig='use_devicesfile=0\ndevicesfile="system.devices"\nglobal_filter=["a|.*|"]\n'
         ),
+        WARNING,
+        "LVM looks at every disk",
+        "devices/use_devicesfile = 1",
+    ),
+    Broken(
+        "LVM",
+        "no settings",
+        lambda host: host.printed.pop("lvmconfig"),
         WARNING,
         "LVM looks at every disk",
         "devices/use_devicesfile = 1",
@@ -402,6 +428,23 @@ def test_a_tool_that_fails_on_roots_side_shows_that_root_is_reached(run, host: C
     assert run("status", "check", facts=host.facts).status == 0
 
 
+def test_a_daemon_that_sudo_would_ask_a_password_for_is_not_started(run, host: CheckedHost):
+    sudo_refuses(host)
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    found = {row["check"]: row["found"] for row in checked.json}
+    assert found["privsep, reading"] == found["privsep, acting"] == "not tried: sudo would ask for a password"
+    assert host.host.calls == []
+
+
+def test_what_sudo_is_asked_for_is_what_our_snippet_allows(run, host: CheckedHost):
+    run("status", "check", facts=host.facts)
+    allowed = re.search(r"privsep-helper (\^.*\$)$", (SHIPPED / "sudoers").read_text(), re.MULTILINE)[1]
+    for context in ("reading", "acting"):
+        [asked] = {words for words in host.asked_sudo if f"nova_accel.privsep.{context}_pctxt" in words}
+        assert asked[:4] == ("sudo", "-n", "-l", "/opt/nova/bin/privsep-helper")
+        assert re.fullmatch(allowed, " ".join(asked[4:]))
+
+
 def test_rootwrap_with_our_filters_is_as_good_as_sudo(run, host: CheckedHost):
     host.use_rootwrap()
     assert run("status", "check", facts=host.facts).status == 0
@@ -424,10 +467,11 @@ def test_a_host_without_lvm_needs_no_settings(run, host: CheckedHost):
 
 def test_a_tool_that_does_not_tell_its_version_is_no_failure(run, host: CheckedHost):
     host.printed["daxio"] = "usage: daxio\n"
+    del host.printed["ndctl"]
     checked = run("status", "check", "-f", "json", facts=host.facts)
     [row] = [row for row in checked.json if row["check"] == "tools"]
     assert row["found"] == (
-        "lspci 3.9.0, nvme 2.3, blkdiscard 2.38.1, wipefs 2.38.1, ndctl 76.1, daxio of unknown version"
+        "lspci 3.9.0, nvme 2.3, blkdiscard 2.38.1, wipefs 2.38.1, ndctl of unknown version, daxio of unknown version"
     )
 
 
