@@ -12,7 +12,7 @@ import sys
 
 from lab import folders, initramfs, kernel, monitor, packages, qemu
 from lab.processes import Process, environment
-from lab.scenario import Scenario
+from lab.scenario import Scenario, Ssd
 from lab.ssh import Channel
 from lab.steps import wait_for
 
@@ -143,10 +143,15 @@ class Machine:
 
     def plug(self, ssd_name: str) -> None:
         """Put an SSD that was unplugged back into its slot."""
-        ssd = self.scenario.ssd(ssd_name)
-        image = self.backing_image(ssd_name)
+        self.put(self.scenario.ssd(ssd_name), f"port-{ssd_name}")
+
+    def put(self, ssd: Ssd, port: str) -> None:
+        """Put any SSD into a root port that is empty; one the scenario does not know gets an image of its own."""
+        image = qemu.image(self.run_folder.images, ssd)
+        if not image.exists():
+            _sparse(image, ssd.size_bytes)
         self.hmp(f"drive_add 0 file={image},if=none,id=drive-{ssd.name},format=raw")
-        self.hmp(f"device_add {qemu.nvme(ssd, f'port-{ssd.name}')}")
+        self.hmp(f"device_add {qemu.nvme(ssd, port)}")
 
     def hmp(self, line: str) -> str:
         """A command in the words of QEMU's human monitor, and what it says."""

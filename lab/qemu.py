@@ -12,6 +12,7 @@ PORTS_IN_A_SLOT = 8
 FIRST_SLOT = 0x02  # 0x00 is the host bridge, 0x01 is left to QEMU
 LAST_SLOT = 0x1E  # 0x1f is the ICH9's
 BUS_OF_NODE_1 = 64
+EMPTY_CHASSIS = 49  # above those of the SSDs of node 0, below those of node 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,7 @@ def image(images: pathlib.Path, device: Ssd | Nvdimm) -> pathlib.Path:
 def arguments(scenario: Scenario, around: Surroundings) -> list[str]:
     """Everything after ``qemu-system-x86_64``."""
     slots = Slots()
-    ports = slots.take_for_ports(len(_own(scenario)))
+    ports = slots.take_for_ports(len(_own(scenario)) + scenario.empty_port)
     return [
         *_machine(scenario, around),
         *_boot(around),
@@ -72,6 +73,7 @@ def arguments(scenario: Scenario, around: Surroundings) -> list[str]:
             for number, ssd in enumerate(_own(scenario), 1)
             for word in _behind_port(ssd, number, around, next(ports))
         ),
+        *(_empty_port(next(ports)) if scenario.empty_port else ()),
         *_shared(scenario, around, slots),
         *_on_node_1(scenario, around, slots),
         *(word for dimm in scenario.nvdimms for word in _nvdimm(dimm, around)),
@@ -139,6 +141,10 @@ def _plumbing(around: Surroundings, slots: Slots) -> Iterator[str]:
 
 def _own(scenario: Scenario) -> list[Ssd]:
     return [ssd for ssd in scenario.ssds if ssd.place is Place.OWN_PORT]
+
+
+def _empty_port(place: str) -> tuple[str, str]:
+    return "-device", f"pcie-root-port,id=port-empty,chassis={EMPTY_CHASSIS},slot={EMPTY_CHASSIS},{place}"
 
 
 def _behind_port(ssd: Ssd, number: int, around: Surroundings, place: str) -> Iterator[str]:

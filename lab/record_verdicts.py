@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lab import initramfs, record
 from lab.record import Disks
 from lab.recording import Recording, tree
-from lab.scenario import Scenario
+from lab.scenario import Scenario, Ssd, Use
 
 # Each mount namespace once, by a process in it: a line "P <process> <namespace> <name>", then its mounts as "M <line>".
 MOUNT_NAMESPACES = """\
@@ -40,6 +40,15 @@ for d in /sys/bus/pci/devices/*; do
     [ ! -e $d/sriov_numvfs ] || echo "F $d/sriov_numvfs $(cat $d/sriov_numvfs)"
 done"""
 
+WITH_PARTITION = (
+    Use.MOUNTED,
+    Use.MOUNTED_ELSEWHERE,
+    Use.HOST_ROOT,
+    Use.PARTITIONED,
+    Use.PARTITION_HELD,
+    Use.PARTITION_OPEN,
+    Use.SWAP,
+)
 DOMAINS = ("plain", "plain-disk", "plain-idle")
 
 
@@ -71,12 +80,14 @@ def verdicts(scenario: Scenario, disks: Disks) -> Iterator[Recording]:
     yield Recording("proc-mountinfo-namespaces.txt", MOUNT_NAMESPACES, "mountinfo of every mount namespace")
     yield Recording("proc-open-devices.txt", OPEN_DEVICES, "processes that have a device open or mapped")
     yield Recording(
-        "root-side.json", f"{sys.prefix}/bin/python {initramfs.SCRIPTS}/look.py", "what nova_accel's root side answers"
+        "root-side.json",
+        f"{sys.prefix}/bin/python {initramfs.SCRIPTS}/look.py answers",
+        "what nova_accel's root side answers",
     )
     yield from _host_root(scenario, disks)
     for ssd in scenario.ssds:
         if ssd.name in disks:
-            yield from _signatures(ssd.name, disks[ssd.name])
+            yield from _signatures(ssd, disks[ssd.name])
     yield from _domains()
 
 
@@ -102,14 +113,11 @@ def _host_root(scenario: Scenario, disks: Disks) -> Iterator[Recording]:
         )
 
 
-def _signatures(name: str, disk: str) -> Iterator[Recording]:
-    yield Recording(f"wipefs-{name}.json", f"wipefs --no-act --json {disk}")
-    yield Recording(
-        f"wipefs-{name}-p1.json",
-        f"[ ! -e {disk}p1 ] || wipefs --no-act --json {disk}p1",
-        f"wipefs --no-act --json {disk}p1",
-    )
-    yield Recording(f"udevadm-info-{name}.txt", f"udevadm info --query=property --name={disk}")
+def _signatures(ssd: Ssd, disk: str) -> Iterator[Recording]:
+    yield Recording(f"wipefs-{ssd.name}.json", f"wipefs --no-act --json {disk}")
+    if ssd.use in WITH_PARTITION:
+        yield Recording(f"wipefs-{ssd.name}-p1.json", f"wipefs --no-act --json {disk}p1")
+    yield Recording(f"udevadm-info-{ssd.name}.txt", f"udevadm info --query=property --name={disk}")
 
 
 def _domains() -> Iterator[Recording]:

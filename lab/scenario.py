@@ -132,6 +132,8 @@ class Scenario:
     memory_mib: int = 4096
     cpus: int = 1
     iommu: bool = True
+    empty_port: bool = False
+    """Whether there is one more root port, ``port-empty``, that an SSD can be put into."""
 
     def ssd(self, name: str) -> Ssd:
         """The SSD called ``name`` in the scenario."""
@@ -206,6 +208,7 @@ def smoke(chance: Chance) -> Scenario:
             ),
             Nvdimm("dimm1", 256, 1, (Namespace("ns2", chance.pmem_mib()),)),
         ),
+        empty_port=True,
     )
 
 

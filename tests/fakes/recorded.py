@@ -42,9 +42,9 @@ class Shape:
 
 
 def shapes(folder: str) -> dict[str, Shape]:
-    """The SSDs and namespaces of a folder's host, by their names in the lab's scenario."""
+    """The SSDs and namespaces of a folder's host, by their addresses; an SSD and a namespace may have one name in the scenario."""
     rows = csv.DictReader((RECORDED / folder / "shapes.tsv").read_text().splitlines(), delimiter="\t")
-    return {row["name"]: Shape(**row) for row in rows}
+    return {row["address"]: Shape(**row) for row in rows}
 
 
 class RecordedHost:
