@@ -9,8 +9,8 @@ from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 
 
-class NothingToClean(AccelError):
-    """The device is in a state that leaves nothing to clean."""
+class CannotBeCleaned(AccelError):
+    """There is nothing to clean, or nothing that could be."""
 
 
 class DeviceClean(Acting):
@@ -34,10 +34,14 @@ class DeviceClean(Acting):
         """Ask for it; with ``--wait`` the exit status is 0 when the device became available."""
         ledger = self.app.ledger()
         identity = known.offered(ledger, parsed_args.identity).handle.identity
+        if not any(one.identity == identity for one in ledger.sightings.all().values()):
+            raise CannotBeCleaned(
+                f"{identity}: it was not there when nova-compute last looked, so it cannot be cleaned"
+            )
         try:
             before = ledger.operator.ask_for_cleaning(identity, erase_foreign_data=parsed_args.erase_foreign_data)
         except HandleUnavailable as error:
-            raise NothingToClean(f"{error.identity}: {error.reason}") from error
+            raise CannotBeCleaned(f"{error.identity}: {error.reason}") from error
         self.say(_asked(before, erase_foreign_data=parsed_args.erase_foreign_data))
         if not parsed_args.wait:
             return 0

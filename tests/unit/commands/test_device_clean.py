@@ -74,6 +74,13 @@ def test_there_must_be_something_to_clean(run, ledger: Ledger, identity, why):
     assert ledger.operator.changes() == 0
 
 
+def test_what_is_not_there_cannot_be_cleaned(run, ledger: Ledger):
+    done = run("device", "clean", "S4GONE", "--erase-foreign-data", "--wait")
+    assert done.status == 1
+    assert done.err == "S4GONE: it was not there when nova-compute last looked, so it cannot be cleaned\n"
+    assert ledger.operator.changes() == 0
+
+
 def test_waiting_ends_well_when_it_became_available(run, ledger: Ledger, failed, nova_compute):
     def clean() -> None:
         ledger.start_cleaning(USED)
