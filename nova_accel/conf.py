@@ -58,6 +58,17 @@ Seconds between two looks at the host's devices. The default is that of Nova's o
 minutes. 0: look only when nova-compute starts.
 """,
     ),
+    cfg.IntOpt(
+        "cleaning_workers",
+        default=4,
+        min=1,
+        help="""
+How many devices are cleaned, or read before they are offered for the first time, at the same time. The default keeps a host with many
+SSDs busy for a tolerable time without taking much of its processors and of its memory's bandwidth; each device is worked on by one.
+
+Example: ``cleaning_workers = 8``
+""",
+    ),
     cfg.StrOpt(
         "ledger_path",
         default="$state_path/nova_accel/ledger.sqlite",
@@ -78,6 +89,7 @@ class Settings:
     discovery_interval_s: int
     ledger_path: str
     pmem_namespaces: tuple[str, ...] = ()
+    cleaning_workers: int = 4
 
 
 def register(conf: cfg.ConfigOpts) -> None:
@@ -95,6 +107,7 @@ def read(conf: cfg.ConfigOpts) -> Settings:
         discovery_interval_s=group.discovery_interval,
         ledger_path=group.ledger_path,
         pmem_namespaces=tuple(group.pmem_namespaces),
+        cleaning_workers=group.cleaning_workers,
     )
 
 

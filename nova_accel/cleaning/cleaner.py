@@ -21,7 +21,10 @@ from nova_accel.model import AttachHandle, HandleId, HandleKind
 
 LOG = logging.getLogger(__name__)
 
-_HOLDS_DATA = "holds data that no server released, so it is not erased; if nobody needs it, say nova-accel device clean --erase-foreign-data"
+_HOLDS_DATA = (
+    "holds data that no server released, so it is not erased; "
+    "if nobody needs it, say: nova-accel device clean --erase-foreign-data"
+)
 
 
 def erasers(host: Host) -> Mapping[HandleKind, Eraser]:
@@ -82,6 +85,10 @@ class Cleaner:
             self._ledger.explain(handle.id, f"{nonzero} {_HOLDS_DATA}")
             LOG.warning("%s is not offered: %s %s", handle.id, nonzero, _HOLDS_DATA)
             return False
+
+    def is_due(self, entry: Entry) -> bool:
+        """Whether there is something to do for a handle that was not tried since nova-compute started, or was asked for."""
+        return self._is_due(entry) or self._is_to_be_read(entry)
 
     def _is_to_be_read(self, entry: Entry) -> bool:
         if entry.state is not State.DIRTY or entry.may_be_erased:

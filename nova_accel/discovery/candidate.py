@@ -10,13 +10,16 @@ from nova_accel.eligibility.verdict import Verdict
 from nova_accel.ledger.entry import Sighting
 from nova_accel.model import AttachHandle, Deployable, HandleId
 
+SSD = "NVMe SSD"
+NAMESPACE = "PMEM namespace"
+
 
 @dataclass(frozen=True)
 class Candidate:
     """One SSD or PMEM namespace, what a driver makes of it and the verdict on it."""
 
     what: str
-    """What it is, for people: ``NVMe SSD``."""
+    """Its sort, in a word for people: :data:`SSD` or :data:`NAMESPACE`."""
     address: str
     incarnation: str
     identity: str | None
@@ -57,6 +60,12 @@ class Snapshot:
 
     candidates: tuple[Candidate, ...] = ()
     warnings: tuple[str, ...] = ()
+    seen: frozenset[str] = frozenset()
+    """The sorts that this look found, or one before it in this process; a tool that fails does not take them away."""
+
+    def __add__(self, other: "Snapshot") -> "Snapshot":
+        """Both together."""
+        return Snapshot(self.candidates + other.candidates, self.warnings + other.warnings, self.seen | other.seen)
 
     def by_handle(self) -> dict[HandleId, Candidate]:
         """The candidates that have a handle which can be told from every other."""

@@ -1,6 +1,7 @@
 """What is known before a look begins."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nova_accel.ledger.entry import Entry, Sighting
@@ -20,7 +21,7 @@ class Others:
     """Who else on this host may have, or give away, a device."""
 
     domains: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Uuids of libvirt's domains by what they have: a PCI address, or a path such as ``/dev/dax0.1``."""
+    """Uuids of libvirt's domains by what they have: a PCI address, or a path such as ``/dev/dax0.1``, ``/dev/nvme0n1p1``."""
     unknown: str = ""
     """Why libvirt could not be asked."""
     owner_of_pci: Callable[[PciRecord], str] = _nobody
@@ -63,7 +64,12 @@ def is_about_to_be_offered(entry: Entry | None) -> bool:
     return entry is None or entry.state is State.AVAILABLE
 
 
-def strangers(domains: frozenset[str], entry: Entry | None) -> tuple[str, ...]:
-    """The domains that have a device which we gave to another server, or to none."""
+def strangers(others: Others, places: Iterable[str], entry: Entry | None) -> tuple[str, ...]:
+    """The domains that have a device which we gave to another server, or to none.
+
+    :param places: what may name the device; a partition of it counts as well
+    """
+    patterns = [re.compile(rf"{re.escape(place)}(p\d+)?") for place in places]
+    found = [uuids for place, uuids in others.domains.items() if any(one.fullmatch(place) for one in patterns)]
     server = entry.server if entry is not None else None
-    return tuple(sorted(domains - {server}))
+    return tuple(sorted(frozenset[str]().union(*found) - {server}))

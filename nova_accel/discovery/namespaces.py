@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nova_accel.discovery.candidate import Candidate
+from nova_accel.discovery.candidate import NAMESPACE, Candidate
 from nova_accel.discovery.memory import Memory, strangers
 from nova_accel.drivers import labels
 from nova_accel.drivers.base import NamespaceDriver, SeenNamespace, SeenRegion
@@ -112,7 +112,7 @@ def _candidate(
     others = [other.record for other in seen if other is not one]
     same_uuid = tuple(other.dev for other in others if uuid is not None and other.label_uuid == uuid)
     entry = memory.by_identity().get(uuid or "")
-    path = f"/dev/{record.chardev}"
+    paths = [f"/dev/{name}" for name in (record.chardev, record.blockdev) if name]
     evidence = NamespaceEvidence(
         record=record,
         same_name=tuple(other.dev for other in others if record.name is not None and other.name == record.name),
@@ -120,12 +120,12 @@ def _candidate(
         driver=one.driver.name if one.driver else None,
         rival=one.drivers[1].name if len(one.drivers) > 1 else None,
         usage=use,
-        domains=strangers(memory.others.domains.get(path, frozenset()), entry),
+        domains=strangers(memory.others, paths, entry),
         unchecked=memory.others.unknown,
         double_owner=memory.others.owner_of_namespace(record) if one.driver else "",
     )
     return Candidate(
-        what="PMEM namespace",
+        what=NAMESPACE,
         address=record.dev,
         incarnation=one.incarnation,
         identity=uuid,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nova_accel.discovery.candidate import Candidate
+from nova_accel.discovery.candidate import SSD, Candidate
 from nova_accel.discovery.memory import Memory, is_ours_on_vfio, strangers
 from nova_accel.drivers.base import SeenFunction, SsdDriver
 from nova_accel.eligibility.evidence import SsdEvidence
@@ -84,12 +84,12 @@ def _candidate(
         rival=rival.name if rival else None,
         usage=usage.read(roots, host_use, seen.namespaces),
         ours_on_vfio=is_ours_on_vfio(entry),
-        domains=strangers(memory.others.domains.get(address, frozenset()), entry),
+        domains=strangers(memory.others, [address, *(f"/dev/{name}" for name in seen.namespaces)], entry),
         unchecked=memory.others.unknown,
         double_owner=memory.others.owner_of_pci(function.record) if driver else "",
     )
     return Candidate(
-        what="NVMe SSD",
+        what=SSD,
         address=address,
         incarnation=function.incarnation,
         identity=function.serial,

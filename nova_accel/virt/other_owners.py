@@ -1,5 +1,6 @@
 """Who else on this host may have, or give away, a device: libvirt's domains, and Nova's own PCI and PMEM passthrough."""
 
+import os
 from collections import defaultdict
 from typing import Any
 
@@ -26,11 +27,12 @@ def others(driver: Any) -> Others:
 
 
 def domains(driver: Any) -> dict[str, frozenset[str]]:
-    """Uuids of all domains, running or not, Nova's or not, by what they have: a PCI address or a path."""
+    """Uuids of all domains, running or not, Nova's or not, by what they have: a PCI address or a path of the kernel's."""
     found: dict[str, set[str]] = defaultdict(set)
     for uuid, xml in nova_private.domain_xmls(driver):
         for address in domain.pci_addresses(xml):
             found[str(address)].add(uuid)
-        for path in domain.nvdimm_paths(xml):
-            found[path].add(uuid)
+        for path in {*domain.nvdimm_paths(xml), *domain.disk_paths(xml)}:
+            # Links such as those in /dev/disk/by-id lead to the kernel's name.
+            found[os.path.realpath(path)].add(uuid)
     return {place: frozenset(uuids) for place, uuids in found.items()}

@@ -19,6 +19,7 @@ from nova_accel.provider_tree.plan import ProviderPlan, plan
 from nova_accel.virt.attach import Attacher
 from nova_accel.virt.attach_nvdimm import NvdimmAttacher
 from nova_accel.virt.attach_pci import PciAttacher
+from nova_accel.virt.cleanings import Cleanings
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
 from nova_accel.virt.leftovers import Leftovers
@@ -45,6 +46,10 @@ class NovaSide:
     """Whether Placement has an allocation from what has vanished."""
 
 
+def _at_once(work: Callable[[], None]) -> None:
+    work()
+
+
 class NotLookedYet(AccelError):
     """No look at the host has succeeded since the start, so nothing can be said about its devices."""
 
@@ -64,10 +69,20 @@ class AccelService:
         self._nova = nova
         self.ledger = Ledger(settings.ledger_path)
         self.inventory = Inventory(host, drivers, self.ledger, nova.others)
-        attachers: dict[HandleKind, Attacher] = {HandleKind.PCI: PciAttacher(host, self.ledger), HandleKind.NVDIMM: NvdimmAttacher(host)}
+        attachers: dict[HandleKind, Attacher] = {
+            HandleKind.PCI: PciAttacher(host, self.ledger),
+            HandleKind.NVDIMM: NvdimmAttacher(host),
+        }
         self.guests = GuestPreparer(attachers, self.inventory, self.ledger)
         self.releaser = Releaser(self.inventory, self.ledger, Cleaner(erasers(host), self.ledger))
         self.leftovers = Leftovers(nova.in_use)
+        self.cleanings = Cleanings(
+            lambda handle: self._guarded(lambda: self.releaser.settle(handle), f"cleaning {handle}"),
+            self._tell,
+            lambda work: self._background(work),
+            settings.cleaning_workers,
+        )
+        self._background: Callable[[Callable[[], None]], None] = _at_once
         self._stop = threading.Event()
         self._heard = 0
 
@@ -76,6 +91,7 @@ class AccelService:
 
         :param background: runs what it is given without keeping the caller waiting
         """
+        self._background = background
         self._refresh()
         background(self.work)
 
@@ -107,21 +123,32 @@ class AccelService:
         return {handle.resource_class for handle in self.ledger.entries()}
 
     def release(self, server: str, evidence: str) -> None:
-        """Release and clean what a server has. If that fails the server's deletion goes on: the next rounds try again."""
-        self._guarded(lambda: self.releaser.release(server, evidence), f"releasing the devices of server {server}")
+        """Release what a server has, and begin to clean it. If that fails the server's deletion goes on: the next rounds try again."""
+        self._guarded(lambda: self._release(server, evidence), f"releasing the devices of server {server}")
 
     def work(self) -> None:
-        """One round: look, release what deleted servers left, clean, and tell Nova if anything changed."""
+        """One round: look, release what deleted servers left, begin to clean, and tell Nova if anything changed."""
         changed = self._guarded(self._operator_spoke, "reading what an operator said")
         changed |= self._refresh()
         changed |= self._guarded(
             lambda: self.releaser.release_deleted(self._nova.guests(), self._nova.is_deleted),
             "looking for deleted servers",
         )
-        changed |= self._guarded(self.releaser.settle, "cleaning")
         changed |= self._guarded(self.leftovers.ask, "asking Placement about devices that are gone")
         if changed:
-            self._guarded(self._tell_nova, "telling Placement")
+            self._tell()
+        self._guarded(self._begin_cleaning, "cleaning")
+
+    def _release(self, server: str, evidence: str) -> bool:
+        handles = self.releaser.release(server, evidence)
+        for handle in handles:
+            self.cleanings.begin(handle)
+        return bool(handles)
+
+    def _begin_cleaning(self) -> bool:
+        for handle in self.releaser.due():
+            self.cleanings.begin(handle)
+        return False
 
     def _operator_spoke(self) -> bool:
         heard = self.ledger.operator.changes()
@@ -130,6 +157,9 @@ class AccelService:
 
     def _refresh(self) -> bool:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")
+
+    def _tell(self) -> None:
+        self._guarded(self._tell_nova, "telling Placement")
 
     def _tell_nova(self) -> bool:
         self._nova.changed()

@@ -7,7 +7,6 @@ import fixtures
 from lxml import etree
 from nova.tests.fixtures import libvirt as fakelibvirt
 
-
 # What libvirt gives back as it was defined and the fake forgets, or fills with what it expects.
 _KEPT = ("maxMemory", "cpu")
 

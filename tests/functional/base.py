@@ -16,7 +16,6 @@ from stevedore import ExtensionManager
 from nova_accel import conf
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.store import Ledger
-from nova_accel.model import HandleId
 from nova_accel.xml import domain
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.libvirt import DefinitionsAreKept

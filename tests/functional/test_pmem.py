@@ -198,5 +198,3 @@ class VanishingTest(base.AccelTestCase):
         self.work()
         self.work()
         assert {name: one["total"] for name, one in self.inventories().items()} == {big: 2}
-
-

@@ -111,7 +111,10 @@ def test_only_the_documented_error_comes_out_of_a_filter(text):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"drivers": "nvme_driver"}, "'nvme_driver' is not among inspur_nvme_ssd_driver, intel_pmem_driver, nvme_ssd_driver"),
+        (
+            {"drivers": "nvme_driver"},
+            "'nvme_driver' is not among inspur_nvme_ssd_driver, intel_pmem_driver, nvme_ssd_driver",
+        ),
         ({"drivers": "nvme_ssd_driver,nvme_ssd_driver"}, "named twice"),
         ({"drivers": "nvme_ssd_driver", "filters": ()}, "needs at least one"),
     ],

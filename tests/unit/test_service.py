@@ -48,7 +48,7 @@ def test_an_empty_ssd_is_read_and_then_offered(make_bench):
     (part,) = plan.classes.values()
     assert (plan.name, part.total, part.reserved) == ("node_accel_ssd_SN1", 1, 0)
     assert part.resources == {ssd_handle("SN1")}
-    assert bench.told == ["changed"]
+    assert bench.told == ["changed", "changed"], "once for what was found, once for what became available"
 
 
 def test_an_ssd_with_data_that_nobody_released_is_neither_offered_nor_erased(make_bench):
@@ -194,7 +194,7 @@ def test_deleting_erases_verifies_and_makes_available(make_bench):
     bench = make_bench(ssd())
     start(bench, "SN1")
     bench.host.ssds[ONE].content = {5: b"secret", 63 * 1024 * 1024: b"more"}
-    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.service.release(SERVER, "Nova deleted it")
     assert bench.state("SN1") == "available"
     assert bench.host.ssds[ONE].content == {}
     assert (bench.host.ssds[ONE].bound_to, bench.host.ssds[ONE].override) == ("nvme", "")
@@ -205,7 +205,7 @@ def test_deleting_erases_verifies_and_makes_available(make_bench):
 def test_the_method_follows_from_what_the_controller_says(make_bench, can_format, method):
     bench = make_bench(ssd(can_format=can_format))
     start(bench, "SN1")
-    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.service.release(SERVER, "Nova deleted it")
     assert ("erase", ONE, "SN1", method) in bench.host.calls
 
 
@@ -213,7 +213,7 @@ def test_an_eraser_that_erases_nothing_ends_reserved_with_the_reason(make_bench)
     bench = make_bench(ssd(erases=False))
     start(bench, "SN1")
     bench.host.ssds[ONE].content = {4096: b"secret"}
-    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.service.release(SERVER, "Nova deleted it")
     assert bench.state("SN1") == "clean failed"
     assert "format reported success, but nvme0n1 at byte 0 still holds data" in bench.reason("SN1")
     assert bench.host.ssds[ONE].bound_to == "vfio-pci"
@@ -227,7 +227,7 @@ def test_a_cleaning_that_failed_is_tried_again_after_the_next_start(make_bench):
     bench = make_bench(ssd(erases=False))
     start(bench, "SN1")
     bench.host.ssds[ONE].content = {4096: b"secret"}
-    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.service.release(SERVER, "Nova deleted it")
     bench.host.ssds[ONE].erases = True
     bench.service.work()
     assert bench.state("SN1") == "clean failed"
@@ -240,7 +240,7 @@ def test_another_ssd_in_the_slot_is_not_erased_in_the_old_ones_name(make_bench):
     bench.host.unplug(ONE)
     bench.host.plug(ssd(serial="SN2", bound_to="vfio-pci", content={0: b"not SN1's"}))
     calls = list(bench.host.calls)
-    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.service.release(SERVER, "Nova deleted it")
     assert bench.state("SN1") == "dirty"
     assert bench.host.ssds[ONE].content == {0: b"not SN1's"}
     assert bench.host.calls == calls
@@ -250,7 +250,7 @@ def test_an_ssd_that_moved_is_cleaned_where_it_is_found_again(make_bench):
     bench = make_bench(ssd())
     start(bench, "SN1")
     moved = bench.host.unplug(ONE)
-    bench.service.releaser.release(SERVER, "Nova deleted it")
+    bench.service.release(SERVER, "Nova deleted it")
     bench.host.plug(replace(moved, address=TWO, bound_to="nvme", content={0: b"secret"}))
     bench.service.work()
     assert bench.state("SN1") == "available"

@@ -163,3 +163,12 @@ def test_the_guest_sees_what_the_documents_promise(size_bytes: int, align_bytes:
 def test_a_dax_device_with_no_room_beside_the_label_area_is_an_error(size_bytes: int, align_bytes: int) -> None:
     with pytest.raises(ValueError, match=f"/dev/dax0.1 of {size_bytes} bytes is too small"):
         NvdimmMemory.for_dax("/dev/dax0.1", size_bytes, align_bytes, "a")
+
+
+def test_the_block_devices_of_a_domains_disks_are_found_as_they_stand_there():
+    domain_xml = """<domain><devices>
+        <disk type='block' device='disk'><source dev='/dev/disk/by-id/nvme-x'/></disk>
+        <disk type='block' device='cdrom'/>
+        <disk type='file'><source file='/var/lib/disk'/></disk>
+        </devices></domain>"""
+    assert domain.disk_paths(domain_xml) == {"/dev/disk/by-id/nvme-x"}

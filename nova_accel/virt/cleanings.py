@@ -1,0 +1,49 @@
+"""Runs cleaning beside everything else: a delete, a look at the host and another device's cleaning do not wait for it."""
+
+import threading
+from collections.abc import Callable
+
+from nova_accel.model import HandleId
+
+
+class Cleanings:
+    """Cleans handles in threads of their own, each one once at a time, a few at once."""
+
+    def __init__(
+        self,
+        settle: Callable[[HandleId], bool],
+        became_available: Callable[[], None],
+        background: Callable[[Callable[[], None]], None],
+        at_once: int,
+    ) -> None:
+        """Run nothing yet.
+
+        :param settle: cleans or reads a handle; whether it became available
+        :param became_available: told, with no lock held, when one did
+        :param background: runs what it is given without keeping the caller waiting
+        :param at_once: how many are worked on at the same time
+        """
+        self._settle = settle
+        self._became_available = became_available
+        self._background = background
+        self._slots = threading.Semaphore(at_once)
+        self._under_way: set[HandleId] = set()
+        self._guard = threading.Lock()
+
+    def begin(self, handle: HandleId) -> None:
+        """Have a handle cleaned or read; nothing when that is under way already."""
+        with self._guard:
+            if handle in self._under_way:
+                return
+            self._under_way.add(handle)
+        self._background(lambda: self._run(handle))
+
+    def _run(self, handle: HandleId) -> None:
+        try:
+            with self._slots:
+                available = self._settle(handle)
+        finally:
+            with self._guard:
+                self._under_way.discard(handle)
+        if available:
+            self._became_available()
