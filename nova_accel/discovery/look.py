@@ -3,54 +3,87 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from nova_accel.discovery import namespaces, ssds
-from nova_accel.discovery.candidate import Candidate, Snapshot
+from nova_accel.discovery import namespaces, remembered, ssds
+from nova_accel.discovery.candidate import NAMESPACE, SSD, Candidate, Snapshot
 from nova_accel.discovery.memory import Memory, is_about_to_be_offered
-from nova_accel.drivers.base import Driver, NamespaceDriver, SsdDriver
-from nova_accel.exception import PrivilegedCallError
+from nova_accel.drivers.base import ChoosesByName, Driver, NamespaceDriver, SsdDriver
+from nova_accel.exception import ParseError, PrivilegedCallError
 from nova_accel.facts import usage
 from nova_accel.facts.usage import HostUse
 from nova_accel.host import Host
 from nova_accel.parsers import lspci, ndctl
+from nova_accel.parsers.ndctl import Listing
+
+NOTHING = Snapshot()
 
 Found = TypeVar("Found")
 
 
-def look(host: Host, drivers: Sequence[Driver], memory: Memory) -> Snapshot:
+def look(host: Host, drivers: Sequence[Driver], memory: Memory, before: Snapshot = NOTHING) -> Snapshot:
     """Look at the host. Only the tools that an enabled driver needs are run.
 
-    :raises nova_accel.exception.PrivilegedCallError: when such a tool cannot be run
-    :raises nova_accel.exception.ParseError: when it prints what cannot be read as a whole
+    A tool that cannot be run, or prints what cannot be read as a whole, costs the news of its sort of device only, with a warning:
+    what was known of it stays.
+
+    :param before: what the look before found, in this process
     """
     host_use = usage.read_host(host.roots)
-    found, warnings = _ssds(host, host_use, [one for one in drivers if isinstance(one, SsdDriver)], memory)
-    more, more_warnings = _namespaces(
-        host, host_use, [one for one in drivers if isinstance(one, NamespaceDriver)], memory
+    for_ssds = [one for one in drivers if isinstance(one, SsdDriver)]
+    for_namespaces = [one for one in drivers if isinstance(one, NamespaceDriver)]
+    found = Snapshot(warnings=host_use.warnings)
+    if for_ssds:
+        found += _tried(SSD, lambda: _ssds(host, host_use, for_ssds, memory), memory, before)
+    if for_namespaces:
+        found += _tried(NAMESPACE, lambda: _namespaces(host, host_use, for_namespaces, memory), memory, before)
+    return found
+
+
+def _tried(what: str, find: Callable[[], Snapshot], memory: Memory, before: Snapshot) -> Snapshot:
+    """What is found of one sort of device, or else what is known of it."""
+    try:
+        return find()
+    except (PrivilegedCallError, ParseError) as error:
+        why = str(error)
+    if what in before.seen:
+        kept = tuple(one for one in before.candidates if one.what == what)
+        return Snapshot(
+            kept,
+            (f"this host's {what}s could not be looked at, what was known of them stays: {why}",),
+            frozenset({what}),
+        )
+    known = remembered.candidates(what, memory, why)
+    return Snapshot(
+        known, (f"this host's {what}s could not be looked at since nova-compute started, so none is offered: {why}",)
     )
-    return Snapshot((*found, *more), host_use.warnings + warnings + more_warnings)
 
 
-def _ssds(
-    host: Host, host_use: HostUse, drivers: Sequence[SsdDriver], memory: Memory
-) -> tuple[list[Candidate], tuple[str, ...]]:
-    if not drivers:
-        return [], ()
+def _ssds(host: Host, host_use: HostUse, drivers: Sequence[SsdDriver], memory: Memory) -> Snapshot:
     parsed = lspci.parse(host.lspci())
     found = ssds.find(host.roots, host_use, parsed.records, drivers, memory)
     found = _asked(found, memory, host.who_uses, "held_by")
     found = _asked(found, memory, host.mounted_elsewhere, "mounted_elsewhere", in_use_too=True)
     found = _asked(found, memory, lambda some: {a: tuple(s) for a, s in host.signatures(some).items()}, "signatures")
-    return found, parsed.warnings
+    return Snapshot(tuple(found), parsed.warnings, frozenset({SSD}))
 
 
-def _namespaces(
-    host: Host, host_use: HostUse, drivers: Sequence[NamespaceDriver], memory: Memory
-) -> tuple[list[Candidate], tuple[str, ...]]:
-    if not drivers:
-        return [], ()
+def _namespaces(host: Host, host_use: HostUse, drivers: Sequence[NamespaceDriver], memory: Memory) -> Snapshot:
     listing = ndctl.parse(host.ndctl())
-    found = namespaces.find(host.roots, host_use, listing, drivers, memory)
-    return _asked(found, memory, host.namespace_users, "held_by"), listing.warnings
+    found = _asked(
+        namespaces.find(host.roots, host_use, listing, drivers, memory), memory, host.namespace_users, "held_by"
+    )
+    return Snapshot(tuple(found), listing.warnings + _absent(listing, drivers), frozenset({NAMESPACE}))
+
+
+def _absent(listing: Listing, drivers: Sequence[NamespaceDriver]) -> tuple[str, ...]:
+    """A warning about names in the configuration that no namespace carries: most likely one is misspelt."""
+    wanted = frozenset[str]().union(*(one.names for one in drivers if isinstance(one, ChoosesByName)))
+    absent = sorted(wanted - {record.name for record in listing.namespaces})
+    if not absent:
+        return ()
+    return (
+        f"[nova_accel] pmem_namespaces names {', '.join(absent)}, but no namespace of this host is called so; "
+        "ndctl list -Ni shows the names that there are, ndctl create-namespace --name gives one",
+    )
 
 
 def _asked(

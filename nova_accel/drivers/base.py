@@ -75,6 +75,15 @@ class SsdDriver(Driver, Protocol):
 
 
 @runtime_checkable
+class ChoosesByName(Protocol):
+    """A driver that knows by name what it takes, so that one which is not there can be told."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names in its configuration."""
+
+
+@runtime_checkable
 class NamespaceDriver(Driver, Protocol):
     """A driver for PMEM namespaces."""
 

@@ -22,6 +22,11 @@ class IntelPmemDriver:
                 "pmem_namespaces", "", f"{self.name} needs at least one namespace, such as 6GB:ns0|ns1"
             )
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names in ``pmem_namespaces``."""
+        return frozenset(self._labels)
+
     def label(self, name: str | None) -> str | None:
         """The label under which a namespace of that name is offered; None when it is not."""
         return None if name is None else self._labels.get(name)

@@ -40,7 +40,7 @@ class Inventory:
         self._warned: set[str] = set()
         self.snapshot = Snapshot()
         self.has_looked = False
-        """Whether a look has ever succeeded: before, nothing can be said to have vanished."""
+        """Whether a look has ever come to its end: before, nothing can be said to have vanished."""
         self.devices_lock = threading.Lock()
         """Held while a look opens devices, and while one is handed to a guest: neither must mistake the other for the host."""
 
@@ -48,11 +48,11 @@ class Inventory:
         """Look at the host and note what is new.
 
         :returns: whether anything differs from the look before
-        :raises nova_accel.exception.AccelError: when the look was not possible; what was known stays
+        :raises nova_accel.exception.AccelError: when the ledger cannot be used; what was known stays
         """
         with self.devices_lock:
             memory = Memory(self._ledger.sightings.all(), self._ledger.entries(), self._others())
-            snapshot = look(self._host, self._drivers, memory)
+            snapshot = look(self._host, self._drivers, memory, self.snapshot)
             for candidate in snapshot.by_handle().values():
                 self._note(candidate, memory)
             self._ledger.sightings.replace(candidate.sighting for candidate in snapshot.candidates)
