@@ -1,0 +1,150 @@
+"""The verdicts on everything that was made of SSDs and namespaces in the emulated host, from what it showed of them."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from nova_accel.discovery.look import look
+from nova_accel.discovery.memory import Memory, Others
+from nova_accel.drivers import loading
+from nova_accel.eligibility.verdict import Reason
+from nova_accel.model import PciAddress
+from nova_accel.parsers import ndctl
+from nova_accel.xml import domain
+from tests.fakes.recorded import RECORDED, RecordedHost, shapes
+
+HOST = ("verdicts", "pmem")
+SHAPES = shapes("verdicts")
+DOMAINS = ("plain", "plain-disk", "plain-idle")
+SSDS = {
+    "nothing": Reason.ELIGIBLE,
+    "node-1": Reason.ELIGIBLE,
+    "file-system": Reason.ELIGIBLE,
+    "partitioned": Reason.ELIGIBLE,
+    "open": Reason.ELIGIBLE,  # for reading only: that hinders nobody, and nothing of the host's is lost
+    "mounted": Reason.PARTITION_IN_USE,
+    "mounted-elsewhere": Reason.MOUNTED_ELSEWHERE,
+    "host-root": Reason.MOUNTED_ELSEWHERE,  # seen from outside the mount namespace whose / it is
+    "partition-held": Reason.PARTITION_IN_USE,
+    "partition-open": Reason.IN_USE,
+    "swap": Reason.SWAP,
+    "lvm": Reason.LVM,
+    "lvm-idle": Reason.LVM,
+    "md": Reason.MD,
+    "md-idle": Reason.MD,
+    "crypt": Reason.DM_CRYPT,
+    "crypt-idle": Reason.DM_CRYPT,
+    "bcache": Reason.BCACHE,
+    "bcache-cache": Reason.IN_USE,
+    "bcache-idle": Reason.BCACHE,
+    "zfs": Reason.ZFS,
+    "ceph": Reason.CEPH,
+    "open-for-writing": Reason.IN_USE,
+    "domain": Reason.OTHER_DOMAIN,
+    "domain-disk": Reason.IN_USE,
+    "domain-idle": Reason.OTHER_DOMAIN,
+    "no-reset": Reason.NO_RESET,
+    "virtual-functions": Reason.HAS_VFS,
+    "shared-bridge": Reason.SHARED_IOMMU_GROUP,
+}
+BY_NAME = {"no-serial": Reason.NO_SERIAL, "twin-a": Reason.DUPLICATE_SERIAL, "twin-b": Reason.DUPLICATE_SERIAL}
+NAMESPACES = {
+    "devdax": Reason.ELIGIBLE,
+    "devdax-map-mem": Reason.ELIGIBLE,
+    "devdax-4k": Reason.ELIGIBLE,
+    "disabled": Reason.DISABLED,
+    "system-ram": Reason.SYSTEM_RAM,
+    "open": Reason.IN_USE,
+    "mapped": Reason.IN_USE,
+    "mapped-disabled": Reason.DISABLED,
+    "fsdax": Reason.FSDAX,
+    "fsdax-mounted": Reason.MOUNTED,
+    "sector": Reason.SECTOR,
+    "raw": Reason.RAW,
+    "empty": Reason.EMPTY,
+}
+NAMESPACES_BY_NAME = {
+    "twin-a": Reason.AMBIGUOUS_NAME,
+    "twin-b": Reason.AMBIGUOUS_NAME,
+    "not-configured": Reason.NOT_CONFIGURED,
+}
+
+
+def expected(shape):
+    if shape.kind == "ssd":
+        return BY_NAME.get(shape.name) or SSDS[shape.shape]
+    return NAMESPACES_BY_NAME.get(shape.name) or NAMESPACES[shape.shape]
+
+
+def others():
+    """Which domains libvirt told of, and what they have."""
+    found = {}
+    for name in DOMAINS:
+        xml = (RECORDED / "verdicts" / f"virsh-dumpxml-{name}.xml").read_text()
+        found.update({str(address): frozenset({name}) for address in domain.pci_addresses(xml)})
+    return Others(found)
+
+
+@pytest.fixture
+def candidates(tmp_path, settings):
+    names = {"twin" if one.name.startswith("twin") else one.name for one in SHAPES.values() if one.kind == "namespace"}
+    settings = replace(
+        settings,
+        enabled_drivers=("nvme_ssd_driver", "intel_pmem_driver"),
+        nvme_ssd_filters=("vendor_id:1b36",),
+        pmem_namespaces=(f"LAB:{'|'.join(sorted(names - {'not-configured'}))}",),
+    )
+    found = look(RecordedHost(tmp_path, folders=HOST), loading.load(settings), Memory({}, {}, others()))
+    assert found.warnings == ()
+    return {one.address: one for one in found.candidates}
+
+
+def test_every_shape_has_its_verdict(candidates):
+    reasons = {SHAPES[address].name: one.verdict.reason for address, one in candidates.items() if address in SHAPES}
+    assert {(address, candidates[address].verdict.reason) for address in SHAPES} == {
+        (address, expected(shape)) for address, shape in SHAPES.items()
+    }, reasons
+
+
+def test_beside_them_there_are_only_the_virtual_functions(candidates):
+    (carrier,) = (PciAddress.parse(one.address) for one in SHAPES.values() if one.shape == "virtual-functions")
+    rest = candidates.keys() - SHAPES.keys()
+    assert rest == {str(replace(carrier, function=number)) for number in (1, 2)}
+    assert not any(candidates[address].verdict.eligible for address in rest)
+
+
+def test_each_is_told_by_its_serial_or_by_its_labels_uuid(candidates):
+    hidden = {"domain", "no-serial"}  # on vfio-pci it shows no serial
+    assert {address: candidates[address].identity for address, one in SHAPES.items() if one.name not in hidden} == {
+        address: one.identity for address, one in SHAPES.items() if one.name not in hidden
+    }
+
+
+def listing(name):
+    return {one.name: one for one in ndctl.parse((RECORDED / "pmem" / name).read_text()).namespaces if one.name}
+
+
+def test_a_disabled_namespace_keeps_its_labels_uuid_and_one_made_again_has_another():
+    before = listing("ndctl-list-NRDvi.json")["ns1"]
+    disabled = listing("ndctl-list-NRDvi-ns1-disabled.json")["ns1"]
+    again = listing("ndctl-list-NRDvi-ns1-again.json")["ns1"]
+    assert (disabled.enabled, disabled.label_uuid) == (False, before.label_uuid)
+    assert listing("ndctl-list-NRDvi-ns1-enabled.json")["ns1"] == before
+    assert "ns1" not in listing("ndctl-list-NRDvi-ns1-destroyed.json")
+    assert again.label_uuid not in (None, before.label_uuid)
+
+
+def test_without_an_iommu_nothing_is_offered_but_persistent_memory(tmp_path, settings):
+    settings = replace(settings, nvme_ssd_filters=("vendor_id:1b36",), pmem_namespaces=("LAB:ns0",))
+    found = look(RecordedHost(tmp_path, folders=("no-iommu",)), loading.load(settings), Memory({}, {}))
+    reasons = {one.address: one.verdict.reason for one in found.candidates}
+    assert {shapes("no-iommu")[address].name: reason for address, reason in reasons.items()} == {
+        "free": Reason.NO_IOMMU,
+        "ns0": Reason.ELIGIBLE,
+    }
+
+
+def test_root_side_answered_without_an_error():
+    answers = json.loads((RECORDED / "verdicts/root-side.json").read_text())
+    assert [one for call in answers.values() for one in call.values() if "error" in str(one)] == []
