@@ -2,8 +2,8 @@
 
 project = "nova_accel"
 author = "The nova_accel authors"
-extensions = ["oslo_config.sphinxext"]
+extensions = ["cliff.sphinxext", "oslo_config.sphinxext"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
-html_theme_options = {"description": "Local NVMe SSDs for Nova's libvirt guests"}
+html_theme_options = {"description": "Local SSDs and persistent memory for Nova's libvirt guests"}
 nitpicky = True
