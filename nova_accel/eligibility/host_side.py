@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nova_accel.eligibility.evidence import Evidence
+from nova_accel.eligibility.evidence import Evidence, NamespaceEvidence, SsdEvidence
 from nova_accel.eligibility.verdict import Reason, Verdict
 from nova_accel.facts.usage import Use, UseKind
 from nova_accel.privsep.reading import UNREADABLE
@@ -19,7 +19,7 @@ _REASONS = {
 }
 _REMEDIES = {
     UseKind.ROOT: "it is never offered",
-    UseKind.SWAP: "swapoff and take it out of fstab to offer it",
+    UseKind.SWAP: "run swapoff and take it out of /etc/fstab to offer it",
     UseKind.MOUNT: "unmount it to offer it",
 }
 _TAKE_OUT = "take it out of there to offer it"
@@ -37,6 +37,11 @@ _MEMBERS = {
     "crypto_LUKS": (Reason.DM_CRYPT, "a LUKS volume"),
     "swap": (Reason.SWAP, "a swap area"),
 }
+
+
+def _disks(evidence: Evidence) -> str:
+    """What an operator has to name in a command."""
+    return ", ".join(f"/dev/{name}" for name in evidence.namespaces) if isinstance(evidence, SsdEvidence) else "it"
 
 
 def _used(evidence: Evidence) -> Verdict | None:
@@ -67,12 +72,18 @@ def _mounted_elsewhere(evidence: Evidence) -> Verdict | None:
 
 def _part_of_something(evidence: Evidence) -> Verdict | None:
     if UNREADABLE in evidence.signatures:
-        return Verdict(Reason.NOT_CHECKED, "what is written on it could not be read; see the kernel's log")
+        return Verdict(
+            Reason.NOT_CHECKED,
+            f"whether anything needs what is written on {_disks(evidence)} could not be read; "
+            "dmesg and nvme smart-log say whether it is broken, and the next look tries again",
+        )
     for signature in evidence.signatures:
         if signature in _MEMBERS:
             reason, words = _MEMBERS[signature]
             return Verdict(
-                reason, f"it is {words}, by what is written on it; if nobody needs that, wipefs --all it to offer it"
+                reason,
+                f"{_disks(evidence)} is {words}, by what is written on it; "
+                "if nobody needs that, run wipefs --all on its partitions and then on it to offer it",
             )
     return None
 
@@ -80,13 +91,20 @@ def _part_of_something(evidence: Evidence) -> Verdict | None:
 def _in_use(evidence: Evidence) -> Verdict | None:
     if not evidence.held_by:
         return None
-    return Verdict(Reason.IN_USE, f"{evidence.held_by}; see lsblk, fuser and the mounts of containers")
+    if isinstance(evidence, NamespaceEvidence):
+        return Verdict(Reason.IN_USE, f"{evidence.held_by}; end that to offer it")
+    return Verdict(
+        Reason.IN_USE,
+        f"{evidence.held_by}; lsblk, fuser and the mounts of containers say more, end that use to offer it",
+    )
 
 
 def _unchecked(evidence: Evidence) -> Verdict | None:
     if not evidence.unchecked:
         return None
-    return Verdict(Reason.NOT_CHECKED, f"whether the host uses it could not be checked: {evidence.unchecked}")
+    return Verdict(
+        Reason.NOT_CHECKED, f"whether it is in use could not be checked, so it is not offered: {evidence.unchecked}"
+    )
 
 
 def _other_domain(evidence: Evidence) -> Verdict | None:
@@ -95,7 +113,7 @@ def _other_domain(evidence: Evidence) -> Verdict | None:
     return Verdict(
         Reason.OTHER_DOMAIN,
         f"libvirt domain {', '.join(evidence.domains)} has it and did not get it from nova_accel; "
-        "take it out of that domain to offer it",
+        "take it out of that domain (virsh edit), or undefine the domain, to offer it",
     )
 
 
@@ -104,7 +122,7 @@ def _double_owner(evidence: Evidence) -> Verdict | None:
         return None
     return Verdict(
         Reason.DOUBLE_OWNER,
-        f"{evidence.double_owner} names it too, so Nova would give it away twice; take it out of one",
+        f"{evidence.double_owner} names it too, so Nova would give it away twice; take it out of that option, or out of ours",
     )
 
 

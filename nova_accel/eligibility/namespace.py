@@ -22,7 +22,7 @@ def ambiguous(evidence: NamespaceEvidence) -> Verdict | None:
     return Verdict(
         Reason.AMBIGUOUS_NAME,
         f"{evidence.record.dev} and {others} are both named {evidence.record.name}, so pmem_namespaces may mean either; "
-        "make one anew with another --name",
+        "make one of them again with another --name (ndctl create-namespace), and its data is lost",
     )
 
 
@@ -39,7 +39,8 @@ def _not_devdax(evidence: NamespaceEvidence) -> Verdict | None:
     if record.dax_mode == "system-ram":
         return Verdict(
             Reason.SYSTEM_RAM,
-            f"the host uses it as ordinary memory; daxctl reconfigure-device --mode=devdax {record.chardev or record.dev} to offer it",
+            "the host uses it as ordinary memory; "
+            f"daxctl reconfigure-device --force --mode=devdax {record.chardev or record.dev} takes it back to offer it",
         )
     if record.mode != _DEVDAX:
         return Verdict(Reason.RAW, f"it is in mode {record.mode}; a guest needs devdax: {_HOW.format(dev=record.dev)}")
@@ -52,7 +53,7 @@ def _no_size(evidence: NamespaceEvidence) -> Verdict | None:
         return Verdict(
             Reason.EMPTY,
             "its size is 0, as happens when its alignment is larger than its space; "
-            f"ndctl destroy-namespace {record.dev} and create it again with a smaller --align",
+            f"ndctl destroy-namespace --force {record.dev} and create it again with a smaller --align",
         )
     if record.chardev is None:
         return Verdict(Reason.DISABLED, f"it has no dax device; ndctl enable-namespace {record.dev} to offer it")
@@ -66,7 +67,7 @@ def _misaligned(evidence: NamespaceEvidence) -> Verdict | None:
     return Verdict(
         Reason.MISALIGNED,
         f"its size of {record.size_bytes} bytes is no multiple of its alignment ({record.align_bytes or 'unknown'}), "
-        "so QEMU would refuse it; create it again with a --size that is",
+        "so QEMU would refuse it; create it again with a --size that is one, and its data is lost",
     )
 
 
@@ -80,7 +81,11 @@ def _not_identified(evidence: NamespaceEvidence) -> Verdict | None:
         )
     if evidence.same_uuid:
         others = ", ".join(evidence.same_uuid)
-        return Verdict(Reason.DUPLICATE_UUID, f"its uuid {uuid} is also that of {others}, so neither is offered")
+        return Verdict(
+            Reason.DUPLICATE_UUID,
+            f"its uuid {uuid} is also that of {others}, so none of them is offered; "
+            "destroy all but one and create them again (ndctl destroy-namespace, ndctl create-namespace)",
+        )
     return None
 
 
