@@ -97,9 +97,11 @@ def no_iommu(_scenario: Scenario, _disks: Disks) -> Iterator[Recording]:
     yield from record.block()
     yield from record.nvme()
     yield from record.pmem()
+    yield Recording("sysfs-nd.txt", tree("/sys/bus/nd/devices/*/", 2), "sysfs of the nd bus")
+    yield Recording("sysfs-dax.txt", tree("/sys/bus/dax/devices/*/", 2), "sysfs of the dax bus")
     yield Recording("sysfs-pci-reset.txt", RESET, "reset, reset_method and sriov_numvfs of every PCI function")
     yield Recording(
-        "dmesg-iommu.txt", "dmesg -t | grep -iE 'iommu|dmar' | grep -v 'command line'; true", "dmesg of the IOMMU"
+        "dmesg-iommu.txt", "dmesg -t | grep -iE 'iommu|dmar' | grep -iv 'command line'; true", "dmesg of the IOMMU"
     )
 
 
