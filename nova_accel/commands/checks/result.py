@@ -53,5 +53,5 @@ class Check:
         """Look; what cannot be looked at is a failure too."""
         try:
             return self.judge(facts)
-        except AccelError as error:
+        except (AccelError, OSError) as error:
             return failure(f"could not be looked at: {error}", f"Make it possible to look at {self.looks_at}.")

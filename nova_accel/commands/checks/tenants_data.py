@@ -1,6 +1,7 @@
 """Whether the host keeps its hands off what guests wrote on their SSDs."""
 
 import re
+from pathlib import Path
 
 from nova_accel.commands.checks.facts import Facts, Unknown
 from nova_accel.commands.checks.result import Result, failure, ok, warning
@@ -46,7 +47,7 @@ def lvm(facts: Facts) -> Result:
         return ok("LVM is not installed")
     settings = _lvm_settings(facts)
     devices_file = facts.etc / "lvm/devices" / settings.get("devicesfile", '"system.devices"').strip('"')
-    if settings.get("use_devicesfile") == "1" and devices_file.exists():
+    if settings.get("use_devicesfile") == "1" and is_there(devices_file):
         return ok(f"LVM looks only at what /etc/lvm/devices/{devices_file.name} lists")
     if rejects(settings.get("global_filter", ""), _AN_SSD):
         return ok("global_filter keeps LVM away from other SSDs")
@@ -55,6 +56,17 @@ def lvm(facts: Facts) -> Result:
         "In /etc/lvm/lvm.conf set devices/use_devicesfile = 1 and list the host's own disks with lvmdevices --adddev, "
         "or let devices/global_filter accept those only and end in r|.*|.",
     )
+
+
+def is_there(devices_file: Path) -> bool:
+    """Whether LVM's devices file is there, for all that this user may know."""
+    try:
+        devices_file.stat()
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # some distributions let only root look, and make it at installation
+        return True
+    return True
 
 
 def _lvm_settings(facts: Facts) -> dict[str, str]:

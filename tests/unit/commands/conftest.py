@@ -1,8 +1,10 @@
 """A host with a nova.conf and a ledger, and the application run in this process over them."""
 
+import contextlib
 import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,20 @@ from nova_accel.ledger.entry import Sighting
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
 
+NOBODY = 65534
 SERVER = "5e0a2c3f-8d57-4f0e-9f5b-1f2b6d3c4a5e"
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be a user without rights; one who is not root has none to begin with."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 @dataclass(frozen=True)

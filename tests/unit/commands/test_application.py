@@ -21,8 +21,8 @@ from nova_accel.commands.configuration import UnreadableConfiguration
 from nova_accel.exception import LedgerError
 from nova_accel.ledger import schema
 from nova_accel.ledger.store import Ledger
+from tests.unit.commands.conftest import NOBODY, as_nobody
 
-NOBODY = 65534
 READING = ("device list", "device show X")
 ACTING = ("device clean X", "device drain X", "device undrain X")
 
@@ -70,13 +70,10 @@ def as_another_user(folder_mode: int, file_mode: int) -> Iterator[str]:
         Ledger(str(path))
         path.chmod(file_mode)
         folder.chmod(folder_mode)
-        before = os.geteuid()
-        if before == 0:
-            os.seteuid(NOBODY)
         try:
-            yield str(path)
+            with as_nobody():
+                yield str(path)
         finally:
-            os.seteuid(before)
             folder.chmod(0o700)
 
 

@@ -3,19 +3,22 @@
 import re
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from nova_accel.commands.checks import tenants_data
 from nova_accel.commands.checks.all_checks import CHECKS
 from nova_accel.commands.checks.facts import Hypervisor, Unknown
+from nova_accel.commands.checks.result import Check, Level
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.store import Ledger
 from nova_accel.privsep.errors import Failed
 from tests.unit.commands.checked_host import SHIPPED, CheckedHost
-from tests.unit.commands.conftest import sighting
+from tests.unit.commands.conftest import as_nobody, sighting
 
 WARNING, FAILURE = 1, 2
 
@@ -421,6 +424,15 @@ def test_what_cannot_be_looked_at_is_a_failure(run, host: CheckedHost):
     assert checked.status == FAILURE
 
 
+def test_what_the_system_refuses_costs_its_check_only(host: CheckedHost):
+    def refuse(facts):
+        raise PermissionError(13, "Permission denied", "/etc/somewhere")
+
+    result = Check("a check", "/etc/somewhere", refuse).run(host.facts)
+    assert result.level is Level.FAILURE
+    assert "Permission denied" in result.found
+
+
 def test_a_tool_that_fails_on_roots_side_shows_that_root_is_reached(run, host: CheckedHost):
     error = PrivilegedCallError("lspci", "lspci cannot be started: No such file or directory")
     error.__cause__ = Failed("lspci cannot be started: No such file or directory")
@@ -458,6 +470,15 @@ def test_a_helper_that_is_neither_is_left_to_the_checks_of_privsep(run, host: Ch
 def test_a_filter_that_keeps_lvm_to_the_hosts_own_disks_is_enough(run, host: CheckedHost):
     host.printed["lvmconfig"] = 'use_devicesfile=0\nglobal_filter=["a|^/dev/sda|","r|.*|"]\n'
     assert run("status", "check", facts=host.facts).status == 0
+
+
+def test_a_devices_file_that_only_root_may_look_at_is_taken_to_be_there():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o000)
+        with as_nobody():
+            assert tenants_data.is_there(Path(folder, "system.devices"))
+        Path(folder).chmod(0o700)
+        assert not tenants_data.is_there(Path(folder, "system.devices"))
 
 
 def test_a_host_without_lvm_needs_no_settings(run, host: CheckedHost):
