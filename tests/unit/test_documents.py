@@ -1,15 +1,33 @@
 """What the pages list is what there is."""
 
 import configparser
+import dataclasses
+import itertools
 import re
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from oslo_config import cfg
 
+from nova_accel import conf as ours
+from nova_accel.drivers import loading
+from nova_accel.eligibility.evidence import Evidence, SsdEvidence
+from nova_accel.eligibility.judge import judge
 from nova_accel.eligibility.verdict import Reason
+from nova_accel.facts.usage import UseKind
 from nova_accel.ledger.states import State
+from nova_accel.xml.memory import NvdimmMemory
+from tests.unit.test_judge import CASES, GOOD, PMEM
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+MIB = 1024**2
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
 
 
 def tox_environments() -> list[str]:
@@ -28,16 +46,95 @@ def test_the_readme_says_what_each_environment_runs(environment: str) -> None:
     assert re.search(rf"^\| .*`{environment}`.* \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_each_verdict_has_its_row(reason: Reason) -> None:
-    assert f"\n   * - {reason.value}\n" in (ROOT / "docs/reference/verdicts.rst").read_text()
+def listed_verdicts() -> list[str]:
+    rows = re.findall(r"^   \* - (.+)$", page("reference/verdicts.rst"), re.MULTILINE)
+    return [row for row in rows if row != "verdict"]
+
+
+def test_each_verdict_has_one_row_and_there_are_no_others() -> None:
+    assert sorted(listed_verdicts()) == sorted(reason.value for reason in Reason)
+
+
+def both(base: object, one: object, other: object) -> object | None:
+    """What differs from ``base`` in either; None where the two differ from it in the same thing."""
+    if one == base:
+        return other
+    if other == base:
+        return one
+    if not dataclasses.is_dataclass(base) or isinstance(base, type):
+        return None
+    names = [field.name for field in dataclasses.fields(base)]
+    merged = {name: both(*(getattr(value, name) for value in (base, one, other))) for name in names}
+    if any(merged[name] is None and getattr(base, name) is not None for name in names):
+        return None
+    return dataclasses.replace(base, **merged)
+
+
+def only_written(reason: Reason) -> bool:
+    """Whether the case is one of what is only written on the disk, of a reason that has its place by what runs."""
+    return bool(CASES[reason][0].signatures) and reason.value in {kind.value for kind in UseKind}
+
+
+def pairs() -> Iterator[tuple[Reason, Reason, Evidence]]:
+    reasons = [reason for reason in map(Reason, listed_verdicts()) if not only_written(reason)]
+    for first, second in itertools.combinations(reasons, 2):
+        cases = CASES[first][0], CASES[second][0]
+        base = GOOD if isinstance(cases[0], SsdEvidence) else PMEM
+        if all(isinstance(case, type(base)) for case in cases):
+            merged = both(base, *cases)
+            if isinstance(merged, Evidence) and judge(merged).reason in (first, second):
+                yield first, second, merged
+
+
+def test_of_two_verdicts_that_fit_the_one_listed_first_is_given() -> None:
+    found = [(first, second, judge(evidence).reason) for first, second, evidence in pairs()]
+    assert len(found) > 100
+    assert [one for one in found if one[0] is not one[2]] == []
 
 
 @pytest.mark.parametrize("state", State)
 def test_each_state_is_explained(state: State) -> None:
-    assert f"\n{state.value}\n    " in (ROOT / "docs/reference/states.rst").read_text()
+    assert f"\n{state.value}\n    " in page("reference/states.rst")
 
 
 @pytest.mark.parametrize("snippet", sorted(path.name for path in (ROOT / "etc/nova_accel").iterdir()))
 def test_each_file_for_root_is_explained(snippet: str) -> None:
-    assert f"``{snippet}``" in (ROOT / "docs/how-to/install.rst").read_text()
+    assert f"``{snippet}``" in page("how-to/install.rst")
+
+
+def test_a_guest_sees_the_sizes_that_are_promised() -> None:
+    cells = re.findall(
+        r"(\d+) MiB\n     - (\d+) MiB\n     - (\d+) MiB\n     - (\d+) MiB\n", page("how-to/namespaces.rst")
+    )
+    assert len(cells) == 6
+    for asked, align, size, seen in (map(int, row) for row in cells):
+        # Linux, drivers/nvdimm/pfn_devs.c: a note of 64 bytes for every page, behind 8 KiB; what follows is aligned.
+        notes = 8192 + 64 * ((asked * MIB - 8192) // 4096)
+        assert size * MIB == asked * MIB - -(-notes // (align * MIB)) * align * MIB
+        assert NvdimmMemory.for_dax("/dev/dax0.0", size * MIB, align * MIB, "any").guest_bytes == seen * MIB
+
+
+def samples() -> list[tuple[str, str]]:
+    """Every piece of a nova.conf in the pages that enables a driver."""
+    found = []
+    for path in sorted(DOCS.rglob("how-to/*.rst")):
+        blocks = re.findall(r"^\.\. code-block:: ini\n\n((?:   .*\n|\n)+)", path.read_text(), re.MULTILINE)
+        found += [(path.name, textwrap.dedent(block)) for block in blocks if "enabled_drivers" in block]
+    readme = re.findall(r"(?:^    .*\n|^\n)+", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return found + [("README.md", textwrap.dedent(block)) for block in readme if "enabled_drivers" in block]
+
+
+def test_each_sample_of_nova_conf_would_let_nova_compute_start(tmp_path: Path) -> None:
+    assert {name for name, _ in samples()} >= {"install.rst", "nova_conf.rst", "namespaces.rst", "README.md"}
+    for name, text in samples():
+        (tmp_path / name).write_text(text)
+        conf = cfg.ConfigOpts()
+        ours.register(conf)
+        conf.register_opt(cfg.StrOpt("state_path", default="/var/lib/nova"))
+        conf(["--config-file", str(tmp_path / name)])
+        settings = ours.read(conf)
+        assert [driver.name for driver in loading.load(settings)]
+        written = re.search(r"^\[nova_accel\]\n((?:(?!\[).*\n)*)", text, re.MULTILINE)
+        assert written is not None
+        options = {option.name for option in ours.OPTIONS}
+        assert set(re.findall(r"^(\w+) =", written[1], re.MULTILINE)) <= options
