@@ -13,68 +13,11 @@ from nova_accel.model import PciAddress
 from nova_accel.parsers import ndctl
 from nova_accel.xml import domain
 from tests.fakes.recorded import RECORDED, RecordedHost, shapes
+from tests.lab.expected import expected
 
 HOST = ("verdicts", "pmem")
 SHAPES = shapes("verdicts")
 DOMAINS = ("plain", "plain-disk", "plain-idle")
-SSDS = {
-    "nothing": Reason.ELIGIBLE,
-    "node-1": Reason.ELIGIBLE,
-    "file-system": Reason.ELIGIBLE,
-    "partitioned": Reason.ELIGIBLE,
-    "open": Reason.ELIGIBLE,  # for reading only: that hinders nobody, and nothing of the host's is lost
-    "mounted": Reason.PARTITION_IN_USE,
-    "mounted-elsewhere": Reason.MOUNTED_ELSEWHERE,
-    "host-root": Reason.MOUNTED_ELSEWHERE,  # seen from outside the mount namespace whose / it is
-    "partition-held": Reason.PARTITION_IN_USE,
-    "partition-open": Reason.IN_USE,
-    "swap": Reason.SWAP,
-    "lvm": Reason.LVM,
-    "lvm-idle": Reason.LVM,
-    "md": Reason.MD,
-    "md-idle": Reason.MD,
-    "crypt": Reason.DM_CRYPT,
-    "crypt-idle": Reason.DM_CRYPT,
-    "bcache": Reason.BCACHE,
-    "bcache-cache": Reason.IN_USE,
-    "bcache-idle": Reason.BCACHE,
-    "zfs": Reason.ZFS,
-    "ceph": Reason.CEPH,
-    "open-for-writing": Reason.IN_USE,
-    "domain": Reason.OTHER_DOMAIN,
-    "domain-disk": Reason.IN_USE,
-    "domain-idle": Reason.OTHER_DOMAIN,
-    "no-reset": Reason.NO_RESET,
-    "virtual-functions": Reason.HAS_VFS,
-    "shared-bridge": Reason.SHARED_IOMMU_GROUP,
-}
-BY_NAME = {"no-serial": Reason.NO_SERIAL, "twin-a": Reason.DUPLICATE_SERIAL, "twin-b": Reason.DUPLICATE_SERIAL}
-NAMESPACES = {
-    "devdax": Reason.ELIGIBLE,
-    "devdax-map-mem": Reason.ELIGIBLE,
-    "devdax-4k": Reason.ELIGIBLE,
-    "disabled": Reason.DISABLED,
-    "system-ram": Reason.SYSTEM_RAM,
-    "open": Reason.IN_USE,
-    "mapped": Reason.IN_USE,
-    "mapped-disabled": Reason.DISABLED,
-    "fsdax": Reason.FSDAX,
-    "fsdax-mounted": Reason.MOUNTED,
-    "sector": Reason.SECTOR,
-    "raw": Reason.RAW,
-    "empty": Reason.EMPTY,
-}
-NAMESPACES_BY_NAME = {
-    "twin-a": Reason.AMBIGUOUS_NAME,
-    "twin-b": Reason.AMBIGUOUS_NAME,
-    "not-configured": Reason.NOT_CONFIGURED,
-}
-
-
-def expected(shape):
-    if shape.kind == "ssd":
-        return BY_NAME.get(shape.name) or SSDS[shape.shape]
-    return NAMESPACES_BY_NAME.get(shape.name) or NAMESPACES[shape.shape]
 
 
 def others():
@@ -103,7 +46,7 @@ def candidates(tmp_path, settings):
 def test_every_shape_has_its_verdict(candidates):
     reasons = {SHAPES[address].name: one.verdict.reason for address, one in candidates.items() if address in SHAPES}
     assert {(address, candidates[address].verdict.reason) for address in SHAPES} == {
-        (address, expected(shape)) for address, shape in SHAPES.items()
+        (address, expected(shape.kind, shape.name, shape.shape)) for address, shape in SHAPES.items()
     }, reasons
 
 
