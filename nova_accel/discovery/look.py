@@ -62,7 +62,14 @@ def _ssds(host: Host, host_use: HostUse, drivers: Sequence[SsdDriver], memory: M
     found = ssds.find(host.roots, host_use, parsed.records, drivers, memory)
     found = _asked(found, memory, host.who_uses, "held_by")
     found = _asked(found, memory, host.mounted_elsewhere, "mounted_elsewhere", in_use_too=True)
-    found = _asked(found, memory, lambda some: {a: tuple(s) for a, s in host.signatures(some).items()}, "signatures")
+    # An imported ZFS pool, a Ceph OSD and a bcache cache show nothing in sysfs but that something holds the disk.
+    found = _asked(
+        found,
+        memory,
+        lambda some: {at: tuple(kinds) for at, kinds in host.signatures(some).items()},
+        "signatures",
+        in_use_too=True,
+    )
     return Snapshot(tuple(found), parsed.warnings, frozenset({SSD}))
 
 

@@ -77,14 +77,15 @@ def _part_of_something(evidence: Evidence) -> Verdict | None:
             f"whether anything needs what is written on {_disks(evidence)} could not be read; "
             "dmesg and nvme smart-log say whether it is broken, and the next look tries again",
         )
-    for signature in evidence.signatures:
-        if signature in _MEMBERS:
-            reason, words = _MEMBERS[signature]
-            return Verdict(
-                reason,
-                f"{_disks(evidence)} is {words}, by what is written on it; "
-                "if nobody needs that, run wipefs --all on its partitions and then on it to offer it",
-            )
+    members = (_MEMBERS[signature] for signature in evidence.signatures if signature in _MEMBERS)
+    for reason, words in members:
+        if evidence.held_by:
+            return Verdict(reason, f"{evidence.held_by}, and by what is written on it it is {words}; {_TAKE_OUT}")
+        return Verdict(
+            reason,
+            f"{_disks(evidence)} is {words}, by what is written on it; "
+            "if nobody needs that, run wipefs --all on its partitions and then on it to offer it",
+        )
     return None
 
 

@@ -23,7 +23,7 @@ SSDS = {
     "crypt": Reason.DM_CRYPT,
     "crypt-idle": Reason.DM_CRYPT,
     "bcache": Reason.BCACHE,
-    "bcache-cache": Reason.IN_USE,
+    "bcache-cache": Reason.BCACHE,
     "bcache-idle": Reason.BCACHE,
     "zfs": Reason.ZFS,
     "ceph": Reason.CEPH,
