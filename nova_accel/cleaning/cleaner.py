@@ -69,22 +69,28 @@ class Cleaner:
             entry = self._ledger.entries()[handle.id]
             if not self._is_to_be_read(entry):
                 return False
-            if entry.asked is not None:
-                self._ledger.operator.heard(handle.id.identity)
             try:
-                nonzero = self._erasers[handle.kind].find_nonzero(handle, _progress(handle))
-            except AccelError as error:
-                self._ledger.explain(handle.id, f"could not be read: {error}")
-                LOG.warning("%s is not offered: it could not be read: %s", handle.id, error)
-                return False
-            if nonzero is None:
-                self._ledger.found_zero(handle.id)
-                LOG.info("%s was read as a whole, holds nothing and is available", handle.id)
-                return True
-            self._tried.add(handle.id)
-            self._ledger.explain(handle.id, f"{nonzero} {_HOLDS_DATA}")
-            LOG.warning("%s is not offered: %s %s", handle.id, nonzero, _HOLDS_DATA)
+                return self._read(handle)
+            finally:
+                # Only now: who asked waits until there is an answer.
+                if entry.asked is not None:
+                    self._ledger.operator.heard(handle.id.identity)
+
+    def _read(self, handle: AttachHandle) -> bool:
+        try:
+            nonzero = self._erasers[handle.kind].find_nonzero(handle, _progress(handle))
+        except AccelError as error:
+            self._ledger.explain(handle.id, f"could not be read: {error}")
+            LOG.warning("%s is not offered: it could not be read: %s", handle.id, error)
             return False
+        if nonzero is None:
+            self._ledger.found_zero(handle.id)
+            LOG.info("%s was read as a whole, holds nothing and is available", handle.id)
+            return True
+        self._tried.add(handle.id)
+        self._ledger.explain(handle.id, f"{nonzero} {_HOLDS_DATA}")
+        LOG.warning("%s is not offered: %s %s", handle.id, nonzero, _HOLDS_DATA)
+        return False
 
     def is_due(self, entry: Entry) -> bool:
         """Whether there is something to do for a handle that was not tried since nova-compute started, or was asked for."""

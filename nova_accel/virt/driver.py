@@ -27,6 +27,9 @@ from nova_accel.xml.memory import NvdimmMemory
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
+_NO_SUSPEND = "it has devices of its host, whose content a suspended server would lose or bring to the wrong place; stop it instead"
+_NO_LIVE_MIGRATION = "it has devices of its host, which cannot move while it runs; stop it first, or migrate it cold"
+
 
 def local_host(hostname: str) -> Host:
     """The machine's border; the one place that tests put something else."""
@@ -53,6 +56,12 @@ def _refusals_as_novas(instance: Any) -> Iterator[None]:
             raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
         # The other one would make a rebuild on this host drop the server's allocation.
         raise nova_exception.InternalError(str(error)) from error
+
+
+def _refuse_live_migration(instance: Any) -> None:
+    if nova_private.has_devices_of_ours(instance):
+        LOG.warning("Server %s is not live-migrated: %s", instance.uuid, _NO_LIVE_MIGRATION)
+        raise nova_exception.MigrationPreCheckError(reason=_NO_LIVE_MIGRATION)
 
 
 class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
@@ -112,6 +121,31 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         super().destroy(context, instance, *args, **kwargs)
         if self._accel and (instance.task_state == task_states.DELETING or instance.deleted):
             self._accel.release(instance.uuid, "Nova deleted it")
+
+    def suspend(self, context: Any, instance: Any) -> None:
+        """Suspend a server that has none of our devices.
+
+        :raises nova.exception.InstanceFaultRollback: when it has one; the server goes on as before
+        """
+        if self._accel and nova_private.has_devices_of_ours(instance):
+            raise nova_exception.InstanceFaultRollback(nova_exception.InstanceSuspendFailure(reason=_NO_SUSPEND))
+        super().suspend(context, instance)
+
+    def check_can_live_migrate_destination(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse a server that has a device, before anything happened.
+
+        :raises nova.exception.MigrationPreCheckError: with the reason
+        """
+        _refuse_live_migration(instance)
+        return super().check_can_live_migrate_destination(context, instance, *args, **kwargs)
+
+    def check_can_live_migrate_source(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse likewise where the destination runs another driver.
+
+        :raises nova.exception.MigrationPreCheckError: with the reason
+        """
+        _refuse_live_migration(instance)
+        return super().check_can_live_migrate_source(context, instance, *args, **kwargs)
 
     def _get_guest_config(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
         guest = super()._get_guest_config(instance, *args, **kwargs)

@@ -63,6 +63,11 @@ def is_novas_own(resource: Resource) -> bool:
     return "metadata" in resource and resource.metadata is not None
 
 
+def has_devices_of_ours(instance: Any) -> bool:
+    """Whether Nova claimed devices for a server that are not its own vPMEM; on whatever host, whose ledger need not know them."""
+    return any(not is_novas_own(one) for one in instance.resources or [])
+
+
 def is_in_use(virtapi: Any, leftover: Leftover) -> bool:
     """Whether Placement has an allocation from a resource class of a provider.
 
