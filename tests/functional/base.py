@@ -19,6 +19,7 @@ from nova_accel.ledger.store import Ledger
 from nova_accel.xml import domain
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.libvirt import DefinitionsAreKept
+from tests.fakes.native_threads import FixturesFitForNativeThreads
 from tests.fakes.pmem import FakeNamespace
 
 CONF = nova.conf.CONF
@@ -34,6 +35,7 @@ class AccelTestCase(base.ServersTestBase):
     def setUp(self) -> None:
         # The wheel puts the file in <prefix>/etc/nova, Nova's fixtures look in site-packages.
         CONF.set_override("api_paste_config", str(Path(sys.prefix, "etc/nova/api-paste.ini")), "wsgi")
+        self.useFixture(FixturesFitForNativeThreads())
         super().setUp()
         conf.register(CONF)
         self.flags(enabled_drivers=list(self.enabled_drivers), nvme_ssd_filter=["vendor_id:*"], group="nova_accel")

@@ -36,6 +36,7 @@ def seen(tree: ProviderTree) -> dict[str, tuple[object, ...]]:
     return {one.name: (one.inventory, one.traits, {str(name) for name in one.resources}) for one in data}
 
 
+@pytest.mark.essential
 def test_applying_twice_is_applying_once(tree: ProviderTree) -> None:
     apply.apply(tree, NODE, [PLAN])
     once = seen(tree)

@@ -1,11 +1,14 @@
 """One SSD through every room: found, offered, claimed, in the guest, cleaned, offered again."""
 
+import pytest
+
 from nova_accel.xml.hostdev import PciHostdev
 from tests.fakes.host import FakeSsd
 from tests.functional import base
 
 
 class OneSsdTest(base.AccelTestCase):
+    @pytest.mark.essential
     def test_an_ssd_becomes_a_nested_provider_with_inventory_and_traits(self) -> None:
         self.start_host("compute1", FakeSsd("0000:01:00.0", "SN01", numa_node=1), FakeSsd("0000:02:00.0", "SN02"))
         provider = self.provider("SN01")
@@ -26,6 +29,7 @@ class OneSsdTest(base.AccelTestCase):
             "OWNER_NOVA",
         }
 
+    @pytest.mark.essential
     def test_a_server_gets_it_and_gives_it_back_clean(self) -> None:
         machine = self.start_host("compute1", *base.ssds(1))
         server = self.boot(self.ssd_flavor())
@@ -62,6 +66,7 @@ class OneSsdTest(base.AccelTestCase):
         self.start_host("compute1", *machine_disks)
         assert set(self.our_providers()) == {"compute1_accel_ssd_SN01"}
 
+    @pytest.mark.essential
     def test_a_second_update_changes_no_generation(self) -> None:
         self.start_host("compute1", *base.ssds(3))
         self.boot(self.ssd_flavor())
@@ -96,6 +101,7 @@ class OneSsdTest(base.AccelTestCase):
         flavor = self._create_flavor(memory_mb=64, vcpu=1, disk=0, ephemeral=0)
         assert self.in_domain(self.boot(flavor)) == []
 
+    @pytest.mark.essential
     def test_the_element_in_libvirt_is_the_one_we_made(self) -> None:
         self.start_host("compute1", *base.ssds(1))
         server = self.boot(self.ssd_flavor())
@@ -142,6 +148,7 @@ class InspurTest(base.AccelTestCase):
 class NothingEnabledTest(base.AccelTestCase):
     enabled_drivers = ()
 
+    @pytest.mark.essential
     def test_nothing_is_offered_and_nothing_of_the_host_is_asked(self) -> None:
         machine = self.start_host("compute1", *base.ssds(1))
         assert self.our_providers() == {}

@@ -26,6 +26,7 @@ class PmemTest(base.AccelTestCase):
     def nvdimms(self, server: dict) -> list[etree._Element]:
         return list(base.elements(self.domain_xml(server), "devices/memory[@model='nvdimm']"))
 
+    @pytest.mark.essential
     def test_a_region_is_a_provider_with_a_class_for_each_label(self) -> None:
         inventories = self.inventories()
         assert {name: one["total"] for name, one in inventories.items()} == {SIX: 2, LARGE: 1}
@@ -33,6 +34,7 @@ class PmemTest(base.AccelTestCase):
         traits = set(self._get_provider_traits(self.region()["uuid"]))
         assert traits == {SIX, LARGE, "OWNER_NOVA"}
 
+    @pytest.mark.essential
     def test_hw_pmem_gives_the_guest_its_namespace_and_nova_a_numa_cell(self) -> None:
         server = self.boot(self.flavor(hw__pmem="LARGE"))
         (nvdimm,) = self.nvdimms(server)
@@ -44,12 +46,14 @@ class PmemTest(base.AccelTestCase):
         assert self.in_instance(server) == [self.large]
         assert self.entry(self.large).state.value == "assigned"
 
+    @pytest.mark.essential
     def test_a_numbered_group_does_the_same_without_a_numa_topology(self) -> None:
         server = self.boot(self.flavor(**{f"resources1__{SIX}": "1"}))
         (nvdimm,) = self.nvdimms(server)
         assert nvdimm.findtext("source/path") in ("/dev/dax0.0", "/dev/dax0.1")
         assert len(list(base.elements(self.domain_xml(server), "cpu/numa/cell"))) == 1
 
+    @pytest.mark.essential
     def test_several_namespaces_and_an_ssd_come_in_the_order_of_the_flavor(self) -> None:
         server = self.boot(self.flavor(hw__pmem="LARGE,6GB,6GB", resources1__CUSTOM_SSD="1"))
         paths = [one.findtext("source/path") for one in self.nvdimms(server)]
@@ -65,6 +69,7 @@ class PmemTest(base.AccelTestCase):
         self._start_server(server)
         assert [one.findtext("source/path") for one in self.nvdimms(server)] == paths
 
+    @pytest.mark.essential
     def test_data_stays_over_stop_and_reboot_and_is_zeroed_and_read_back_after_delete(self) -> None:
         server = self.boot(self.flavor(hw__pmem="LARGE"))
         namespace = self.machine.pmem.namespaces["namespace0.2"]
@@ -124,6 +129,7 @@ class VanishingTest(base.AccelTestCase):
         self.work()
         assert set(self.inventories()) == {SIX}
 
+    @pytest.mark.essential
     def test_a_namespace_in_a_guest_that_is_gone_keeps_class_and_allocation(self) -> None:
         server = self.boot(self.flavor(hw__pmem="LARGE"))
         (uuid,) = self.in_instance(server)
@@ -151,6 +157,7 @@ class VanishingTest(base.AccelTestCase):
             "compute1_accel_ssd_SN99",
         ]
 
+    @pytest.mark.essential
     def test_an_ssd_that_is_pulled_from_a_guest_keeps_its_provider_and_the_one_in_its_slot_is_not_given_to_the_guest(
         self,
     ) -> None:
