@@ -46,6 +46,11 @@ class Ledger:
     handles: dict[str, Handle]
     sightings: dict[str, Sighting]
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where each identity was last seen."""
+        return {one.identity: address for address, one in self.sightings.items() if one.identity}
+
     def verdict(self, identity: str) -> Sighting | None:
         """The verdict on the SSD with a serial, or on the namespace with a uuid."""
         return next((one for one in self.sightings.values() if one.identity == identity), None)

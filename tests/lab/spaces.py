@@ -91,3 +91,9 @@ def states(lab: Lab, *spaces: Space) -> set[str]:
     """What the ledger says about these namespaces."""
     known = ledger.read(lab.machine).handles
     return {known[space.uuid].state for space in spaces}
+
+
+def reason(lab: Lab, space: Space) -> str:
+    """Why the ledger does not have a namespace as available; empty when it has."""
+    known = ledger.read(lab.machine).handles
+    return known[space.uuid].reason if space.uuid in known else ""

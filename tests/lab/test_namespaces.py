@@ -1,0 +1,71 @@
+"""PMEM namespaces that are disabled, enabled, destroyed and made again while nova-compute runs."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from lab.configuration import PMEM
+from lab.lab import Lab
+from lab.scenario import Chance
+from lab.steps import say, wait_for
+from tests.lab import spaces
+
+pytestmark = pytest.mark.full
+
+WRITE = """\
+import mmap, os, sys
+path, offset, text = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
+device = mmap.mmap(os.open(path, os.O_RDWR), -(-(offset + len(text)) // (2 << 20)) * (2 << 20))
+device[offset:offset + len(text)] = text
+"""
+
+
+def test_a_namespace_disabled_and_enabled_is_away_meanwhile(lab: Lab) -> None:
+    with lab.steps.step("all namespaces are offered", 120):
+        spaces.wait_until_all_offered(lab)
+    space = spaces.look(lab)["ns1"]
+    with lab.steps.step("one is disabled and withdrawn", 120):
+        lab.machine.channel.run(["ndctl", "disable-namespace", space.dev])
+        wait_for(lambda: spaces.offered(lab, "LAB") == len(PMEM["LAB"]) - 1, 3, lab.check)
+    with lab.steps.step("it is enabled and offered", 120):
+        lab.machine.channel.run(["ndctl", "enable-namespace", space.dev])
+        spaces.wait_until_all_offered(lab)
+    assert spaces.look(lab)["ns1"].uuid == space.uuid
+
+
+def test_a_namespace_made_again_is_another_one_and_not_offered_with_the_old_content(lab: Lab, chance: Chance) -> None:
+    with lab.steps.step("all namespaces are offered", 120):
+        spaces.wait_until_all_offered(lab)
+    space, nonce = spaces.look(lab)["ns2"], chance.nonce()
+    offset = chance.offset(space.size_bytes, len(nonce))
+    with lab.steps.step("while nova-compute is down, one is destroyed and made again, with data", 120):
+        lab.compute.kill()
+        lab.machine.channel.run(f"ndctl destroy-namespace --force {space.dev}")
+        lab.machine.channel.run(
+            f"ndctl create-namespace -m devdax -a 2M -n ns2 -s {_raw_bytes(space.size_bytes)}"
+            f" -r region{space.dev.removeprefix('namespace').partition('.')[0]}"
+        )
+        again = spaces.look(lab)["ns2"]
+        lab.machine.channel.run(["python3", "-c", WRITE, again.path, str(offset), nonce])
+        assert again.holds(nonce, offset)
+    say(f"  {space.dev} {space.uuid}, then {again.dev} {again.uuid}")
+    assert again.uuid != space.uuid
+    with lab.steps.step("nova-compute starts again and says why it is not offered", 300):
+        lab.start_compute()
+        reason = wait_for(lambda: spaces.reason(lab, again), 3, lab.check)
+    say(f"  {reason}")
+    assert "holds data" in reason
+    assert spaces.offered(lab, "FAR") == 0
+    with lab.steps.step("an operator has it cleaned, and it is offered", 300):
+        command = f"{sys.prefix}/bin/nova-accel --config-file /etc/nova/nova.conf device clean --erase-foreign-data"
+        said = lab.machine.channel.run(f"setpriv --reuid=nova --regid=nova --init-groups {command} {again.uuid}", 240)
+        spaces.wait_until_all_offered(lab)
+    say(f"  {said.strip()}")
+    assert again.is_zero
+
+
+def _raw_bytes(dax_bytes: int) -> int:
+    """What to ask ndctl for to get a dax device of that size: it takes some for itself, and wants multiples of 16 MiB."""
+    return -(-dax_bytes // (16 << 20)) * (16 << 20)
