@@ -97,6 +97,23 @@ def test_each_state_is_explained(state: State) -> None:
     assert f"\n{state.value}\n    " in page("reference/states.rst")
 
 
+def test_each_command_in_the_pages_is_there() -> None:
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    there = set(re.findall(r"^(\w+) =", setup["options.entry_points"]["nova_accel.commands"], re.MULTILINE))
+    texts = [path.read_text() for path in (*sorted(DOCS.rglob("*.rst")), ROOT / "README.md")]
+    named = {"_".join(words) for text in texts for words in re.findall(r"nova-accel (device|status)\s+(\w+)", text)}
+    assert named == there
+
+
+def test_the_sentences_that_a_page_quotes_are_said_somewhere() -> None:
+    code = "".join(path.read_text() for path in sorted((ROOT / "nova_accel").rglob("*.py")))
+    said = re.sub(r'"\s*f?"', "", code)
+    quoted = re.findall(r"^``… (.+?)[`…:]", page("how-to/not_offered.rst"), re.MULTILINE)
+    assert len(quoted) >= 5
+    assert [sentence for sentence in quoted if sentence.strip() not in said] == []
+
+
 @pytest.mark.parametrize("snippet", sorted(path.name for path in (ROOT / "etc/nova_accel").iterdir()))
 def test_each_file_for_root_is_explained(snippet: str) -> None:
     assert f"``{snippet}``" in page("how-to/install.rst")
