@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import cpio, folders, guest, hygiene, kernel, packages, processes
+from lab import content, cpio, folders, guest, hygiene, initramfs, kernel, packages, processes
 from lab.control import settings
 from lab.control.stand_ins import SCHEMA
 from lab.steps import Steps, StepTimeout
@@ -19,6 +19,8 @@ CONSOLE = """\
 guest: booted
 guest: nvme nvme0 serial=ABC123 bytes=67108864 first=00000000000000000000000000000000 first_mib=zero
 guest: wrote deadbeef at 5000 of /dev/nvme0n1 status=0
+guest: pmem 0 block=pmem1 bytes=50331648 region_bytes=50331648 node=0 content=zero found= wrote=0
+guest: pmem 1 block=pmem0 bytes=117440512 region_bytes=117440512 node=-1 content=data found=deadbeef-1 wrote=1
 guest: ready
 """
 
@@ -29,6 +31,36 @@ def test_a_guests_words_are_read() -> None:
     assert guest.wrote(CONSOLE, "deadbeef")
     assert not guest.wrote(CONSOLE.replace("status=0", "status=1"), "deadbeef")
     assert guest.seen("") == []
+
+
+def test_a_guests_words_about_persistent_memory_are_read() -> None:
+    assert guest.seen_pmem(CONSOLE) == [
+        guest.SeenPmem(50331648, 0, zero=True, found="", wrote=True),
+        guest.SeenPmem(117440512, -1, zero=False, found="deadbeef-1", wrote=False),
+    ]
+    assert guest.seen_pmem("") == []
+
+
+def test_data_is_found_in_the_part_that_is_asked_for(tmp_path: pathlib.Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(bytes(3 << 20) + b"x" + bytes(1 << 20))
+    assert content.first_data(image) == 3 << 20
+    assert content.first_data(image, 0, 3 << 20) is None
+    assert content.first_data(image, 1 << 20, (2 << 20) + 1) == 3 << 20
+    assert content.first_data(image, (3 << 20) + 1) is None
+
+
+def test_sysfs_is_written_down_with_links_and_without_what_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    device = tmp_path / "device"
+    (device / "deeper").mkdir(parents=True)
+    (device / "class").write_bytes(b"0x01\n\0")
+    (device / "deeper/size").write_text("5\n")
+    (device / "driver").symlink_to("../drivers/nvme")
+    program = [sys.executable, str(initramfs.SCRIPTS / "tree.py")]
+    shallow = subprocess.run([*program, "1", "*", f"{device}/", "/absent"], capture_output=True, text=True, check=True)
+    assert shallow.stdout == f"F {device}/class 0x01  \nL {device}/driver ../drivers/nvme\n"
+    deep = subprocess.run([*program, "2", "si*,nothing", str(device)], capture_output=True, text=True, check=True)
+    assert deep.stdout == f"F {device}/deeper/size 5 \n"
 
 
 def test_modules_come_after_what_they_need_and_once() -> None:
