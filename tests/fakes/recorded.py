@@ -1,9 +1,12 @@
 """A host made of recordings: what the kernel of the emulated host showed, as a tree of files."""
 
+import copy
 import csv
 import json
+import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +64,13 @@ class RecordedHost:
         lspci: str = "lspci-Dnmm.txt",
         folders: Sequence[str] = ("",),
         mountinfo: str = "proc-self-mountinfo.txt",
+        ndctl: str = "ndctl-list-NRDvi.json",
     ) -> None:
         self.roots = Roots(root / "sys", root / "proc", root / "dev")
         self.asked: list[str] = []
         self._folders = [RECORDED / folder for folder in folders]
         self._lspci = self._recorded(lspci)
-        self._ndctl = self._recorded("ndctl-list-NRDvi.json")
+        self._ndctl = self._recorded(ndctl)
         self._answers: dict[str, dict[str, Any]] = json.loads(self._recorded("root-side.json") or "{}")
         self._root = root
         for name in (sysfs_pci, *_SYSFS):
@@ -77,6 +81,46 @@ class RecordedHost:
             ("boot-id.txt", "proc/sys/kernel/random/boot_id"),
         ):
             self._write(path, self._recorded(recorded))
+
+    def copied(self, root: Path) -> "RecordedHost":
+        """The same host once more, to be edited: what is edited there does not show here."""
+        other = copy.copy(self)
+        other.roots = Roots(root / "sys", root / "proc", root / "dev")
+        other.asked = []
+        other._answers = copy.deepcopy(self._answers)
+        other._root = root
+        shutil.copytree(self._root, root, symlinks=True, copy_function=os.link)
+        return other
+
+    def edit_file(self, path: str, text: str) -> None:
+        """Let a file of the kernel, named by its whole path, say something else."""
+        self._write(path, text)
+
+    def edit_remove(self, path: str) -> None:
+        """Take away a file or a folder of the kernel's."""
+        gone = self._root / path.lstrip("/")
+        if gone.is_dir():
+            shutil.rmtree(gone)
+        else:
+            gone.unlink()
+
+    def edit_move(self, path: str, to: str) -> None:
+        """Call a file or a folder of the kernel's something else."""
+        (self._root / path.lstrip("/")).rename(self._root / to.lstrip("/"))
+
+    def edit_answer(self, call: str, name: str, answer: object) -> None:
+        """Let root's side say something else about one device; None for nothing."""
+        self._answers.setdefault(call, {})[name] = answer
+        if answer is None:
+            del self._answers[call][name]
+
+    def edit_lspci(self, edit: Callable[[str], str]) -> None:
+        """Let lspci print something else."""
+        self._lspci = edit(self._lspci)
+
+    def edit_ndctl(self, edit: Callable[[str], str]) -> None:
+        """Let ndctl print something else."""
+        self._ndctl = edit(self._ndctl)
 
     def lspci(self) -> str:
         return self._lspci
@@ -133,6 +177,7 @@ class RecordedHost:
     def _write(self, path: str, text: str) -> None:
         file = self._root / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)  # a copied host has it too
         file.write_text(text.rstrip(" \n") + "\n")
 
     def _link(self, path: str, target: str) -> None:
