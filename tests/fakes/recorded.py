@@ -73,6 +73,7 @@ class RecordedHost:
         self._ndctl = self._recorded(ndctl)
         self._answers: dict[str, dict[str, Any]] = json.loads(self._recorded("root-side.json") or "{}")
         self._root = root
+        self._copied_to: Path | None = None
         for name in (sysfs_pci, *_SYSFS):
             self._make(self._recorded(name))
         for recorded, path in (
@@ -85,20 +86,28 @@ class RecordedHost:
     def copied(self, root: Path) -> "RecordedHost":
         """The same host once more, to be edited: what is edited there does not show here."""
         other = copy.copy(self)
-        other.roots = Roots(root / "sys", root / "proc", root / "dev")
         other.asked = []
         other._answers = copy.deepcopy(self._answers)
-        other._root = root
-        shutil.copytree(self._root, root, symlinks=True, copy_function=os.link)
+        other._copied_to = root
         return other
+
+    def _edited(self, path: str) -> Path:
+        """A path below what is this host's alone from now on."""
+        if self._copied_to is not None:
+            shutil.copytree(self._root, self._copied_to, symlinks=True, copy_function=os.link)
+            self._root, self._copied_to = self._copied_to, None
+            self.roots = Roots(self._root / "sys", self._root / "proc", self._root / "dev")
+        return self._root / path.lstrip("/")
 
     def edit_file(self, path: str, text: str) -> None:
         """Let a file of the kernel, named by its whole path, say something else."""
-        self._write(path, text)
+        file = self._edited(path)
+        file.unlink(missing_ok=True)
+        file.write_text(text + "\n")
 
     def edit_remove(self, path: str) -> None:
         """Take away a file or a folder of the kernel's."""
-        gone = self._root / path.lstrip("/")
+        gone = self._edited(path)
         if gone.is_dir():
             shutil.rmtree(gone)
         else:
@@ -106,7 +115,7 @@ class RecordedHost:
 
     def edit_move(self, path: str, to: str) -> None:
         """Call a file or a folder of the kernel's something else."""
-        (self._root / path.lstrip("/")).rename(self._root / to.lstrip("/"))
+        self._edited(path).rename(self._edited(to))
 
     def edit_answer(self, call: str, name: str, answer: object) -> None:
         """Let root's side say something else about one device; None for nothing."""
@@ -177,7 +186,6 @@ class RecordedHost:
     def _write(self, path: str, text: str) -> None:
         file = self._root / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.unlink(missing_ok=True)  # a copied host has it too
         file.write_text(text.rstrip(" \n") + "\n")
 
     def _link(self, path: str, target: str) -> None:

@@ -1,10 +1,10 @@
 """Every verdict has a host made of recordings with a device that gets it, and a near miss that does not."""
 
+import contextlib
 import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import nova.conf
@@ -34,24 +34,12 @@ DOMAINS = {
 SHAPES = shapes("verdicts")
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Recorded], RecordedHost]:
-    """Makes each host once."""
-    made: dict[Recorded, RecordedHost] = {}
-
-    def make(host: Recorded) -> RecordedHost:
-        if host not in made:
-            made[host] = RecordedHost(tmp_path_factory.mktemp("host"), **vars(host))
-        return made[host]
-
-    return make
-
-
-def drivers(sight: Sight, settings: Settings) -> list[Driver]:
-    settings = replace(
-        settings,
+def drivers(sight: Sight) -> list[Driver]:
+    settings = Settings(
         enabled_drivers=("nvme_ssd_driver", "intel_pmem_driver"),
         nvme_ssd_filters=("vendor_id:1b36",),
+        discovery_interval_s=0,
+        ledger_path="",
         pmem_namespaces=(f"LAB:{'|'.join(sight.names)}",),
     )
     rivals = [
@@ -79,30 +67,48 @@ def entries(sight: Sight) -> dict[HandleId, Entry]:
     return {handle: Entry(handle, f"ssd_{serial}", State.ASSIGNED, server)}
 
 
-@pytest.fixture
-def candidate(
-    recorded: Callable[[Recorded], RecordedHost], tmp_path: Path, settings: Settings
-) -> Iterator[Callable[[Sight], Candidate]]:
-    """Looks at what a case describes."""
+@contextlib.contextmanager
+def novas_options(sight: Sight) -> Iterator[None]:
     conf = nova.conf.CONF
-    overridden = []
+    options = [(name.rpartition(".")[2], name.partition(".")[0], value) for name, value in sight.nova.items()]
+    for option, group, value in options:
+        conf.set_override(option, value, group)
+    try:
+        yield
+    finally:
+        for option, group, _ in options:
+            conf.clear_override(option, group)
 
-    def find(sight: Sight) -> Candidate:
-        host = recorded(sight.host)
-        if sight.edit is not None:
-            host = host.copied(tmp_path / f"edited-{len(list(tmp_path.iterdir()))}")
-            sight.edit(host)
-        for name, value in sight.nova.items():
-            group, _, option = name.partition(".")
-            conf.set_override(option, value, group)
-            overridden.append((option, group))
-        found = look(host, drivers(sight, settings), Memory({}, entries(sight), others()))
-        (one,) = [one for one in found.candidates if one.address == sight.at]
-        return one
 
-    yield find
-    for option, group in overridden:
-        conf.clear_override(option, group)
+class Sights:
+    """Makes each host once, and looks at it once for each sight."""
+
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        self._folder = folder
+        self._hosts: dict[Recorded, RecordedHost] = {}
+        self._found: dict[int, Candidate] = {}
+
+    def candidate(self, sight: Sight) -> Candidate:
+        if id(sight) not in self._found:
+            with novas_options(sight):
+                found = look(self._host(sight), drivers(sight), Memory({}, entries(sight), others()))
+            (self._found[id(sight)],) = [one for one in found.candidates if one.address == sight.at]
+        return self._found[id(sight)]
+
+    def _host(self, sight: Sight) -> RecordedHost:
+        if sight.host not in self._hosts:
+            self._hosts[sight.host] = RecordedHost(self._folder(), **vars(sight.host))
+        host = self._hosts[sight.host]
+        if sight.edit is None:
+            return host
+        edited = host.copied(self._folder() / "copied")
+        sight.edit(edited)
+        return edited
+
+
+@pytest.fixture(scope="module")
+def sights(tmp_path_factory: pytest.TempPathFactory) -> Sights:
+    return Sights(lambda: tmp_path_factory.mktemp("host"))
 
 
 def test_every_reason_has_a_recorded_device_that_gets_it_and_a_near_miss() -> None:
@@ -110,25 +116,23 @@ def test_every_reason_has_a_recorded_device_that_gets_it_and_a_near_miss() -> No
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
-def test_the_recorded_device_gets_it(reason: Reason, candidate: Callable[[Sight], Candidate]) -> None:
-    verdict = candidate(CASES[reason].gets_it).verdict
+def test_the_recorded_device_gets_it(reason: Reason, sights: Sights) -> None:
+    verdict = sights.candidate(CASES[reason].gets_it).verdict
     assert verdict.reason is reason, verdict.sentence
     assert verdict.eligible is (reason is Reason.ELIGIBLE)
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
-def test_the_near_miss_does_not(reason: Reason, candidate: Callable[[Sight], Candidate]) -> None:
-    verdict = candidate(CASES[reason].near_miss).verdict
+def test_the_near_miss_does_not(reason: Reason, sights: Sights) -> None:
+    verdict = sights.candidate(CASES[reason].near_miss).verdict
     assert verdict.reason is not reason, verdict.sentence
 
 
 @pytest.mark.parametrize(
     "reason", [one for one in Reason if one is not Reason.ELIGIBLE], ids=lambda reason: reason.name
 )
-def test_the_reason_is_one_sentence_that_says_what_to_do(
-    reason: Reason, candidate: Callable[[Sight], Candidate]
-) -> None:
-    sentence = candidate(CASES[reason].gets_it).verdict.sentence
+def test_the_reason_is_one_sentence_that_says_what_to_do(reason: Reason, sights: Sights) -> None:
+    sentence = sights.candidate(CASES[reason].gets_it).verdict.sentence
     assert re.fullmatch(r"[^\n]{40,300}[^.\n]", sentence), sentence
     assert sentence.isprintable()
     assert not re.search(r"\bNone\b|\{|\}|  ", sentence)
