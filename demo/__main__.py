@@ -106,7 +106,8 @@ def _ending(journal: Journal, screen: Screen) -> int:
             f"\n[bold green]All {len(journal.entries)} steps were what they should be[/], {report['seconds']} s in all."
         )
         return 0
-    screen.say(f"\nFailed at the step: {report['failed_step']}. {report['error']}")
+    where = f"at the step: {report['failed_step']}" if report["failed_step"] else "before the first step"
+    screen.say(f"\nFailed {where}, after {report['seconds']} s.")
     return 1
 
 
