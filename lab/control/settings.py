@@ -97,6 +97,7 @@ class Settings:
                     "update_resources_interval": "60",
                     "running_deleted_instance_poll_interval": "0",
                     "resume_guests_state_on_host_boot": "False",
+                    "shutdown_timeout": "3",  # the guests do not listen to the power button
                 },
                 "libvirt": {"virt_type": "kvm", "cpu_mode": "none", "images_type": "flat"},
                 "workarounds": {"disable_rootwrap": "True"},  # the privsep helpers are started through sudo itself

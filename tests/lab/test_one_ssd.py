@@ -86,6 +86,7 @@ def test_with_all_ssds_taken_the_next_server_finds_no_host(lab: Lab, flavor: str
     assert [content.first_data(lab.machine.backing_image(ssd.name)) for ssd in free] == [None] * len(free)
 
 
+@pytest.mark.full
 def test_an_eraser_that_erases_nothing_leaves_the_ssd_reserved(
     lab: Lab, flavor: str, chance: Chance, free: list[Ssd]
 ) -> None:
