@@ -222,8 +222,8 @@ class EvacuatedServerTest(base.AccelTestCase):
         self.admin_api.put_service_force_down(service["id"], True)
         self._evacuate_server(server, expected_host="compute2", expected_state="ACTIVE")
         assert self.in_domain(server, "compute2") == ["SN01"]
-        self.admin_api.put_service_force_down(service["id"], False)
         self.restart_compute_service("compute1")
+        self.admin_api.put_service_force_down(service["id"], False)
         self.computes["compute1"].driver._accel.work()
         assert self.state("SN01", "compute1") == "available"
         assert left.content == {}
