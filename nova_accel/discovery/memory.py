@@ -47,9 +47,13 @@ class Memory:
         return {handle.identity: entry for handle, entry in self.entries.items()}
 
     def kept_class(self, identity: str | None) -> str | None:
-        """The resource class that a handle has to keep because a server has it, whatever the configuration says now."""
+        """The resource class that a handle has to keep, whatever the configuration says now.
+
+        Because a server has it, or because it still has to be cleaned after one: what nobody takes would not be.
+        """
         for handle, entry in self.entries.items():
-            if handle.identity == identity and entry.state is State.ASSIGNED:
+            kept = entry.state is State.ASSIGNED or entry.may_be_erased
+            if handle.identity == identity and kept:
                 return handle.resource_class
         return None
 

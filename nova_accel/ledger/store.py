@@ -91,6 +91,13 @@ class Ledger:
                 apply(connection, handle, Event.RELEASE, server=server, released=evidence, reason="not cleaned yet")
         return handles
 
+    def release_one(self, handle: HandleId, server: str, evidence: str) -> None:
+        """Note that a server is done with one of its handles; nothing when it does not have it any more."""
+        with self._file.transaction() as connection:
+            known = required(connection, handle, server)
+            if known.state is State.ASSIGNED and known.server == server:
+                apply(connection, handle, Event.RELEASE, server=server, released=evidence, reason="not cleaned yet")
+
     def found_zero(self, handle: HandleId) -> None:
         """Note that a dirty handle was read as a whole and holds nothing."""
         with self._file.transaction() as connection:

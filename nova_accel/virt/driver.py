@@ -83,7 +83,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             return
         try:
             drivers = loading.load(settings)
-            self._accel = AccelService(settings, drivers, local_host(host), self._nova_side())
+            self._accel = AccelService(settings, drivers, local_host(host), self._nova_side(host))
         except ConfigurationError as error:
             raise nova_exception.InvalidConfiguration(str(error)) from error
         except AccelError as error:
@@ -205,10 +205,11 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             )
         return order.ordered(handles, instance.flavor.extra_specs)
 
-    def _nova_side(self) -> NovaSide:
+    def _nova_side(self, host: str) -> NovaSide:
         return NovaSide(
-            guests=self.list_instance_uuids,
-            is_deleted=nova_private.is_deleted,
+            host=host,
+            domains=lambda: other_owners.domains(self),
+            facts=nova_private.server_facts,
             changed=lambda: nova_private.update_placement(self.virtapi, self.get_available_nodes()),
             others=lambda: other_owners.others(self),
             in_use=lambda leftover: nova_private.is_in_use(self.virtapi, leftover),

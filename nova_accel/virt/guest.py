@@ -62,6 +62,11 @@ class GuestPreparer:
                 self._undo(fresh, taken, server)
                 raise
 
+    def place(self, candidate: Candidate) -> str:
+        """What names a device in a domain's XML: a PCI address, or a path."""
+        assert candidate.handle is not None
+        return self._attachers[candidate.handle.kind].place(candidate)
+
     def _undo(self, fresh: Collection[HandleId], taken: Collection[HandleId], server: str) -> None:
         for handle in fresh:
             try:
@@ -89,7 +94,7 @@ class GuestPreparer:
         """Refuse what is ours to give and stands in the XML without us."""
         for candidate in self._inventory.snapshot.by_handle().values():
             assert candidate.handle is not None
-            place = self._attachers[candidate.handle.kind].place(candidate)
+            place = self.place(candidate)
             if place in places and candidate.verdict.reason is not Reason.DOUBLE_OWNER:
                 raise HandleUnavailable(
                     candidate.handle.id.identity,

@@ -7,13 +7,15 @@ import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.objects.instance import Instance
+from nova.objects.migration import MigrationList
 from nova.objects.resource import Resource
 from nova.pci.whitelist import Whitelist
 from oslo_log import log as logging
 
-from nova_accel.model import PciRecord
+from nova_accel.model import HandleId, PciRecord
 from nova_accel.parsers.ndctl import NamespaceRecord
 from nova_accel.provider_tree.apply import Leftover
+from nova_accel.virt.evidence import MigrationFacts, ServerFacts
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -48,14 +50,34 @@ def update_placement(virtapi: Any, nodenames: list[str]) -> None:
             tracker.update_available_resource(nova_context.get_admin_context(), nodename)
 
 
-def is_deleted(server: str) -> bool:
-    """Whether Nova's database holds the server as deleted; a server that it does not hold at all counts as not deleted."""
+def server_facts(server: str) -> ServerFacts | None:
+    """What Nova's database says about a server, deleted ones included; None when it does not know it.
+
+    :raises Exception: what Nova's objects raise when the database cannot be asked
+    """
     context = nova_context.get_admin_context(read_deleted="yes")
     try:
-        return bool(Instance.get_by_uuid(context, server, expected_attrs=[]).deleted)
+        instance = Instance.get_by_uuid(context, server, expected_attrs=["resources", "migration_context"])
     except nova_exception.InstanceNotFound:
         LOG.warning("Server %s has devices of this host, but is not in Nova's database; they stay reserved", server)
-        return False
+        return None
+    return ServerFacts(
+        deleted=bool(instance.deleted),
+        host=instance.host,
+        vm_state=instance.vm_state,
+        task_state=instance.task_state,
+        claimed=_claimed_by(instance),
+        migrations=tuple(
+            MigrationFacts(one.status, one.source_compute, one.dest_compute)
+            for one in MigrationList.get_by_filters(context, {"instance_uuid": server})
+        ),
+    )
+
+
+def _claimed_by(instance: Instance) -> frozenset[HandleId]:
+    move = instance.migration_context
+    claims = (instance.resources, *((move.old_resources, move.new_resources) if move else ()))
+    return frozenset(HandleId(one.resource_class, one.identifier) for claim in claims for one in claim or [])
 
 
 def is_novas_own(resource: Resource) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from oslo_log import log as logging
@@ -19,7 +20,7 @@ def others(driver: Any) -> Others:
     :param driver: Nova's libvirt driver
     """
     try:
-        has, owner_of_pci = domains(driver), nova_private.pci_device_spec()
+        has, owner_of_pci = _by_place(domains(driver)), nova_private.pci_device_spec()
     except Exception as error:  # libvirt's and Nova's errors of any sort: what cannot be asked about is not offered
         LOG.exception("Who else may have this host's devices is not known")
         return Others(unknown=f"{type(error).__name__} while asking libvirt and Nova who else may have it: {error}")
@@ -27,12 +28,20 @@ def others(driver: Any) -> Others:
 
 
 def domains(driver: Any) -> dict[str, frozenset[str]]:
-    """Uuids of all domains, running or not, Nova's or not, by what they have: a PCI address or a path of the kernel's."""
+    """What each domain has, running or not, Nova's or not, by its uuid: PCI addresses, and paths of the kernel's."""
+    return {uuid: _places(xml) for uuid, xml in nova_private.domain_xmls(driver)}
+
+
+def _places(xml: str) -> frozenset[str]:
+    addresses = {str(address) for address in domain.pci_addresses(xml)}
+    # Links such as those in /dev/disk/by-id lead to the kernel's name.
+    paths = {os.path.realpath(path) for path in {*domain.nvdimm_paths(xml), *domain.disk_paths(xml)}}
+    return frozenset(addresses | paths)
+
+
+def _by_place(has: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for uuid, xml in nova_private.domain_xmls(driver):
-        for address in domain.pci_addresses(xml):
-            found[str(address)].add(uuid)
-        for path in {*domain.nvdimm_paths(xml), *domain.disk_paths(xml)}:
-            # Links such as those in /dev/disk/by-id lead to the kernel's name.
-            found[os.path.realpath(path)].add(uuid)
+    for uuid, places in has.items():
+        for place in places:
+            found[place].add(uuid)
     return {place: frozenset(uuids) for place, uuids in found.items()}

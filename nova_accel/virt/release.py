@@ -1,29 +1,41 @@
 """Decides when a server is done with its handles, and which handles are to be cleaned then.
 
-Erasing needs evidence: Nova is deleting the server, or its database says that it was deleted and no guest of it is left here. That
-something is absent is no evidence; without one the handles stay reserved with their data.
+Erasing needs evidence: Nova is deleting the server, or what its database and libvirt say (:mod:`nova_accel.virt.evidence`). Without
+one the handles stay reserved with their data.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from oslo_log import log as logging
 
 from nova_accel.cleaning.cleaner import Cleaner
+from nova_accel.discovery.candidate import Candidate
+from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
+from nova_accel.virt.evidence import ServerFacts, why_gone
 from nova_accel.virt.inventory import Inventory
 
 LOG = logging.getLogger(__name__)
+
+FactsOf = Callable[[str], ServerFacts | None]
 
 
 class Releaser:
     """Releases handles, says what is to be cleaned, and cleans one."""
 
-    def __init__(self, inventory: Inventory, ledger: Ledger, cleaner: Cleaner) -> None:
+    def __init__(
+        self, inventory: Inventory, ledger: Ledger, cleaner: Cleaner, place: Callable[[Candidate], str]
+    ) -> None:
+        """Release nothing yet.
+
+        :param place: what names a device in a domain's XML
+        """
         self._inventory = inventory
         self._ledger = ledger
         self._cleaner = cleaner
+        self._place = place
 
     def release(self, server: str, evidence: str) -> tuple[HandleId, ...]:
         """Note that a server is done with all it has on this host.
@@ -35,20 +47,29 @@ class Releaser:
             LOG.info("%s is released by server %s: %s", handle, server, evidence)
         return handles
 
-    def release_deleted(self, guests: Collection[str], is_deleted: Callable[[str], bool]) -> bool:
-        """Release what servers have that are deleted, which nobody told us: deleted elsewhere, or while nova-compute was away.
+    def release_gone(self, here: str, domains: Mapping[str, Collection[str]], facts: FactsOf) -> bool:
+        """Release what servers are done with, which nobody told us: moved, offloaded, deleted while nova-compute was away.
 
-        :param guests: uuids of the domains that libvirt knows here; a server among them keeps its handles
-        :param is_deleted: whether Nova's database says that a server was deleted
+        :param here: this host, as Nova names it
+        :param domains: what each domain that libvirt knows here has: PCI addresses and paths, by the server's uuid
+        :param facts: what Nova's database says about a server
         :returns: whether there was any
         """
-        servers = {
-            e.server for e in self._ledger.entries().values() if e.state is State.ASSIGNED and e.server is not None
-        }
-        deleted = [server for server in sorted(servers - set(guests)) if is_deleted(server)]
-        for server in deleted:
-            self.release(server, "Nova's database says that it was deleted, and it has no domain here")
-        return bool(deleted)
+        assigned = [e for e in self._ledger.entries().values() if e.state is State.ASSIGNED and e.server is not None]
+        doubtful = [entry for entry in assigned if not self._is_in_domain(entry, domains)]
+        known = {server: facts(server) for server in sorted({entry.server or "" for entry in doubtful})}
+        for entry in doubtful:
+            # Where the device is away, it cannot be told from the domain's XML whether it is still meant.
+            unclear = entry.server in domains and self._inventory.candidate(entry.handle) is None
+            why = why_gone(here, entry.handle, known[entry.server or ""], in_a_domain=unclear)
+            if why is not None:
+                self._ledger.release_one(entry.handle, entry.server or "", why)
+                LOG.info("%s is released by server %s: %s", entry.handle, entry.server, why)
+        return any(self._ledger.entries()[entry.handle].state is not State.ASSIGNED for entry in doubtful)
+
+    def _is_in_domain(self, entry: Entry, domains: Mapping[str, Collection[str]]) -> bool:
+        candidate = self._inventory.candidate(entry.handle)
+        return candidate is not None and self._place(candidate) in domains.get(entry.server or "", ())
 
     def due(self) -> list[HandleId]:
         """What was released and is not clean yet, or was never offered before: to be cleaned, or read, where that was not tried."""

@@ -1,7 +1,7 @@
 """Everything of ours in one nova-compute, wired together; knows Nova only by what is handed to it."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from oslo_log import log as logging
@@ -23,7 +23,7 @@ from nova_accel.virt.cleanings import Cleanings
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
 from nova_accel.virt.leftovers import Leftovers
-from nova_accel.virt.release import Releaser
+from nova_accel.virt.release import FactsOf, Releaser
 
 LOG = logging.getLogger(__name__)
 
@@ -34,10 +34,12 @@ _OPERATOR_POLL_S = 3.0
 class NovaSide:
     """What this package asks of Nova."""
 
-    guests: Callable[[], Collection[str]]
-    """Uuids of the domains that libvirt knows on this host."""
-    is_deleted: Callable[[str], bool]
-    """Whether Nova's database holds a server as deleted."""
+    host: str
+    """This host, as Nova names it."""
+    domains: Callable[[], Mapping[str, Collection[str]]]
+    """What each domain has that libvirt knows on this host: PCI addresses and paths, by the server's uuid."""
+    facts: FactsOf
+    """What Nova's database says about a server; None when it does not know it."""
     changed: Callable[[], None]
     """Called, with no lock held, when Placement should hear of a change."""
     others: Callable[[], Others] = Others
@@ -74,7 +76,7 @@ class AccelService:
             HandleKind.NVDIMM: NvdimmAttacher(host),
         }
         self.guests = GuestPreparer(attachers, self.inventory, self.ledger)
-        self.releaser = Releaser(self.inventory, self.ledger, Cleaner(erasers(host), self.ledger))
+        self.releaser = Releaser(self.inventory, self.ledger, Cleaner(erasers(host), self.ledger), self.guests.place)
         self.leftovers = Leftovers(nova.in_use)
         self.cleanings = Cleanings(
             lambda handle: self._guarded(lambda: self.releaser.settle(handle), f"cleaning {handle}"),
@@ -127,12 +129,12 @@ class AccelService:
         self._guarded(lambda: self._release(server, evidence), f"releasing the devices of server {server}")
 
     def work(self) -> None:
-        """One round: look, release what deleted servers left, begin to clean, and tell Nova if anything changed."""
+        """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed."""
         changed = self._guarded(self._operator_spoke, "reading what an operator said")
         changed |= self._refresh()
         changed |= self._guarded(
-            lambda: self.releaser.release_deleted(self._nova.guests(), self._nova.is_deleted),
-            "looking for deleted servers",
+            lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
+            "looking for servers that are gone",
         )
         changed |= self._guarded(self.leftovers.ask, "asking Placement about devices that are gone")
         if changed:

@@ -72,17 +72,16 @@ class LifeOfAServerTest(base.AccelTestCase):
         self._rebuild_server(server, "155d900f-4e14-4e4c-a73d-069cbf4541e6")
         self.assert_kept(server, serial, address)
 
-    def test_shelve_offload_leaves_it_reserved_with_its_data_until_the_server_is_deleted(self) -> None:
+    def test_shelve_offload_leaves_it_reserved_until_it_is_seen_to_have_happened_and_cleaned(self) -> None:
         self.flags(shelved_offload_time=0)
         server, serial, address = self.server_with_data()
         self._shelve_server(server, expected_state="SHELVED_OFFLOADED")
         self.audit()
         self.assert_reserved_and_not_offered(serial, address)
-        self.api.delete_server(server["id"])
-        self._wait_until_deleted(server)
         self.computes["compute1"].driver._accel.work()
         assert self.machine.ssds[address].content == {}
-        assert self.state(serial) == "available"
+        self._unshelve_server(server)
+        assert len(self.in_instance(server)) == 1
         assert self.inventory(serial)["reserved"] == 0
 
     def test_a_server_deleted_while_nova_compute_is_away_is_cleaned_up_after_at_its_next_start(self) -> None:
@@ -155,7 +154,7 @@ class ConfigurationTest(base.AccelTestCase):
 
 
 class MovedServerTest(base.AccelTestCase):
-    """What a server leaves behind on a host stays reserved with its data until the server is deleted."""
+    """What a server leaves behind on a host stays reserved with its data until the move has come to its end."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -173,7 +172,14 @@ class MovedServerTest(base.AccelTestCase):
             self.api.post_server_action(self.server["id"], {"migrate": None})
             self._wait_for_state_change(self.server, "VERIFY_RESIZE")
 
-    def test_a_confirmed_migration_keeps_the_source_reserved_and_a_delete_cleans_both(self) -> None:
+    def work(self) -> None:
+        for host in ("compute1", "compute2"):
+            self.computes[host].driver._accel.work()
+
+    def test_what_is_left_at_the_source_is_kept_until_the_move_is_confirmed_and_cleaned_then(self) -> None:
+        self.work()
+        assert self.source.content == SECRET
+        assert (self.state("SN01", "compute1"), self.state("SN01", "compute2")) == ("assigned", "assigned")
         # The source's nova-compute knows its own name; in one process with the other it has to be told.
         self.flags(host="compute1")
         self.api.post_server_action(self.server["id"], {"confirmResize": None})
@@ -182,14 +188,11 @@ class MovedServerTest(base.AccelTestCase):
         assert self.in_domain(self.server, "compute2") == ["SN01"]
         assert (self.inventory("SN01", "compute1")["reserved"], self.used("SN01", "compute1")) == (1, 0)
         assert self.source.content == SECRET
-        self.boot(self.ssd_flavor(), "ERROR")
-
-        self._delete_server(self.server)
-        for host in ("compute1", "compute2"):
-            self.computes[host].driver._accel.work()
-            assert self.state("SN01", host) == "available"
-            assert self.inventory("SN01", host)["reserved"] == 0
+        self.work()
         assert self.source.content == {}
+        assert self.state("SN01", "compute1") == "available"
+        assert self.state("SN01", "compute2") == "assigned"
+        self.boot(self.ssd_flavor(), host="compute1")
 
     @pytest.mark.essential
     def test_a_reverted_migration_gives_the_server_its_old_ssd_with_its_data(self) -> None:
@@ -202,3 +205,52 @@ class MovedServerTest(base.AccelTestCase):
         assert (self.inventory("SN01", "compute1")["reserved"], self.used("SN01", "compute1")) == (0, 1)
         assert (self.inventory("SN01", "compute2")["reserved"], self.used("SN01", "compute2")) == (1, 0)
         assert self.machines["compute2"].ssds[ONE].content == SECRET
+        self.work()
+        assert self.machines["compute2"].ssds[ONE].content == {}
+        assert self.source.content == SECRET
+
+
+class EvacuatedServerTest(base.AccelTestCase):
+    def test_the_old_host_cleans_what_an_evacuated_server_left_once_its_guest_is_gone(self) -> None:
+        for host in ("compute1", "compute2"):
+            self.start_host(host, *base.ssds(1))
+        server = self.boot(self.ssd_flavor(), host="compute1")
+        left = self.machines["compute1"].ssds[ONE]
+        left.content = dict(SECRET)
+        self.computes["compute1"].stop()
+        (service,) = self.admin_api.get_services(host="compute1", binary="nova-compute")
+        self.admin_api.put_service_force_down(service["id"], True)
+        self._evacuate_server(server, expected_host="compute2", expected_state="ACTIVE")
+        assert self.in_domain(server, "compute2") == ["SN01"]
+        self.restart_compute_service("compute1")
+        self.admin_api.put_service_force_down(service["id"], False)
+        self.computes["compute1"].driver._accel.work()
+        assert self.state("SN01", "compute1") == "available"
+        assert left.content == {}
+        assert self.state("SN01", "compute2") == "assigned"
+
+
+class ResizedInPlaceTest(base.AccelTestCase):
+    def test_a_server_that_is_resized_on_its_host_keeps_the_old_ssd_until_that_is_confirmed(self) -> None:
+        self.flags(allow_resize_to_same_host=True)
+        machine = self.start_host("compute1", *base.ssds(2))
+        server = self.boot(self.ssd_flavor())
+        (old,) = self.in_instance(server)
+        (address,) = [ssd.address for ssd in machine.ssds.values() if ssd.serial == old]
+        machine.ssds[address].content = dict(SECRET)
+
+        def power_off(driver: libvirt_driver.LibvirtDriver, context: object, instance: object, *args: object) -> str:
+            driver.power_off(instance)
+            return "{}"
+
+        with base.patched(libvirt_driver.LibvirtDriver, "migrate_disk_and_power_off", power_off):
+            self._resize_server(server, self.ssd_flavor())
+        accel = self.computes["compute1"].driver._accel
+        accel.work()
+        assert machine.ssds[address].content == SECRET
+        self._confirm_resize(server)
+        (new,) = self.in_instance(server)
+        assert new != old
+        accel.work()
+        assert machine.ssds[address].content == {}
+        assert (self.state(old), self.state(new)) == ("available", "assigned")

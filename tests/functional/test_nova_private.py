@@ -80,10 +80,12 @@ class TrackerTest(base.AccelTestCase):
             "nodename",
         ]
 
-    def test_a_server_is_deleted_when_the_database_says_so_and_not_when_it_does_not_know_it(self) -> None:
+    def test_the_database_says_what_became_of_a_server_and_nothing_of_one_that_it_does_not_know(self) -> None:
         self.start_host("compute1", *base.ssds(1))
         server = self.boot(self.ssd_flavor())
-        assert not nova_private.is_deleted(server["id"])
+        facts = nova_private.server_facts(server["id"])
+        assert (facts.deleted, facts.host, facts.vm_state, facts.task_state) == (False, "compute1", "active", None)
+        assert {handle.identity for handle in facts.claimed} == {"SN01"}
         self._delete_server(server)
-        assert nova_private.is_deleted(server["id"])
-        assert not nova_private.is_deleted("00000000-0000-4000-8000-000000000000")
+        assert nova_private.server_facts(server["id"]).deleted
+        assert nova_private.server_facts("00000000-0000-4000-8000-000000000000") is None

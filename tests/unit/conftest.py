@@ -12,9 +12,14 @@ from nova_accel.drivers import loading
 from nova_accel.ledger.entry import Entry
 from nova_accel.model import HandleId
 from nova_accel.provider_tree.apply import Leftover
+from nova_accel.virt.evidence import ServerFacts
 from nova_accel.virt.service import AccelService, NovaSide
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.pmem import FakeNamespace
+
+
+LIVING = ServerFacts(False, "here", "active", "powering-off", frozenset())
+DELETED = ServerFacts(True, "here", "deleted", None, frozenset())
 
 
 def ssd_handle(serial: str) -> HandleId:
@@ -27,8 +32,9 @@ class Bench:
 
     host: FakeHost
     service: AccelService = field(init=False)
-    deleted: set[str] = field(default_factory=set)
-    guests: set[str] = field(default_factory=set)
+    servers: dict[str, ServerFacts | None] = field(default_factory=dict)
+    """What Nova's database says; servers that are not in it are in the middle of something."""
+    domains: dict[str, set[str]] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     others: list[Others] = field(default_factory=lambda: [Others()])
     """One element: what libvirt and Nova's options say."""
@@ -65,8 +71,9 @@ def make_bench(tmp_path: Path, settings: Settings) -> Callable[..., Bench]:
     ) -> Bench:
         bench = Bench(host or FakeHost(tmp_path / "host", list(ssds), list(namespaces)))
         nova = NovaSide(
-            guests=lambda: bench.guests,
-            is_deleted=lambda server: server in bench.deleted,
+            host="here",
+            domains=lambda: bench.domains,
+            facts=lambda server: bench.servers.get(server, LIVING),
             changed=lambda: bench.told.append("changed"),
             others=lambda: bench.others[0],
             in_use=lambda leftover: leftover in bench.in_use,

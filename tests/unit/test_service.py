@@ -9,7 +9,7 @@ from lxml import etree
 from nova_accel.exception import HandleUnavailable, LedgerError, PrivilegedCallError
 from nova_accel.provider_tree import names
 from tests.fakes.host import FakeHost, FakeSsd
-from tests.unit.conftest import ssd_handle
+from tests.unit.conftest import DELETED, ssd_handle
 
 ONE, TWO = "0000:01:00.0", "0000:02:00.0"
 SERVER, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -262,11 +262,11 @@ def test_only_a_deleted_server_without_a_domain_is_released(make_bench):
     start(bench, "SN1")
     bench.service.work()
     assert bench.state("SN1") == "assigned"
-    bench.deleted.add(SERVER)
-    bench.guests.add(SERVER)
+    bench.servers[SERVER] = DELETED
+    bench.domains[SERVER] = {ONE}
     bench.service.work()
     assert bench.state("SN1") == "assigned"
-    bench.guests.clear()
+    bench.domains.clear()
     bench.service.work()
     assert bench.state("SN1") == "available"
     assert ("erase", ONE, "SN1", "format") in bench.host.calls

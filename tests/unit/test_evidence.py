@@ -1,0 +1,104 @@
+"""A server's data is erased on evidence only."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_accel.virt.evidence import MigrationFacts, ServerFacts, why_gone
+from tests.unit.conftest import ssd_handle
+
+HERE, THERE = "here", "there"
+HANDLE, OTHER = ssd_handle("SN1"), ssd_handle("SN2")
+HAS = ServerFacts(deleted=False, host=HERE, vm_state="active", task_state=None, claimed=frozenset({HANDLE}))
+AWAY = replace(HAS, host=THERE, claimed=frozenset({OTHER}))
+
+
+def move(status: str, source: str = HERE, destination: str = THERE) -> MigrationFacts:
+    return MigrationFacts(status, source, destination)
+
+
+GONE = {
+    "deleted": replace(HAS, deleted=True),
+    "deleted in the middle of a move": replace(
+        HAS, deleted=True, task_state="resize_migrated", migrations=(move("finished"),)
+    ),
+    "moved and confirmed": replace(AWAY, migrations=(move("confirmed"),)),
+    "moved here and reverted": replace(AWAY, migrations=(move("reverted", THERE, HERE),)),
+    "evacuated": replace(AWAY, migrations=(move("done"),)),
+    "evacuated, and this host has come back": replace(AWAY, migrations=(move("completed"),)),
+    "moved on while another move goes on elsewhere": replace(
+        AWAY, migrations=(move("confirmed"), move("migrating", THERE, "somewhere"))
+    ),
+    "resized on this host and confirmed": replace(
+        HAS, claimed=frozenset({OTHER}), migrations=(move("confirmed", HERE, HERE),)
+    ),
+    "offloaded": replace(HAS, host=None, vm_state="shelved_offloaded", claimed=frozenset()),
+    "never built": replace(HAS, host=None, vm_state="error", claimed=frozenset()),
+}
+KEPT = {
+    "unknown to Nova": None,
+    "running": HAS,
+    "stopped": replace(HAS, vm_state="stopped"),
+    "in the middle of something": replace(AWAY, task_state="rebuilding"),
+    "moved and not confirmed": replace(AWAY, vm_state="resized", migrations=(move("finished"),)),
+    "moving": replace(AWAY, migrations=(move("post-migrating"),)),
+    "evacuation accepted": replace(AWAY, migrations=(move("accepted"),)),
+    "a move that failed late": replace(AWAY, migrations=(move("error"),)),
+    "a move that failed late, and one that went well": replace(AWAY, migrations=(move("error"), move("confirmed"))),
+    "in error here": replace(HAS, vm_state="error", claimed=frozenset()),
+    "in error elsewhere": replace(AWAY, vm_state="error"),
+    "in error and nowhere after a move": replace(HAS, host=None, vm_state="error", migrations=(move("confirmed"),)),
+    "not built yet": replace(HAS, host=None, vm_state="building"),
+    "resized on this host and not confirmed": replace(
+        HAS, vm_state="resized", claimed=frozenset({OTHER}), migrations=(move("finished", HERE, HERE),)
+    ),
+}
+
+
+@pytest.mark.parametrize("facts", GONE.values(), ids=GONE)
+def test_it_is_done_with_what_it_had_here(facts):
+    assert why_gone(HERE, HANDLE, facts, in_a_domain=False)
+
+
+@pytest.mark.parametrize("facts", KEPT.values(), ids=KEPT)
+def test_it_keeps_what_it_has_here(facts):
+    assert why_gone(HERE, HANDLE, facts, in_a_domain=False) is None
+
+
+@pytest.mark.parametrize("facts", [*GONE.values(), *KEPT.values()])
+def test_what_a_domain_has_is_never_released(facts):
+    assert why_gone(HERE, HANDLE, facts, in_a_domain=True) is None
+
+
+HOSTS = st.sampled_from([HERE, THERE, None])
+FACTS = st.builds(
+    ServerFacts,
+    deleted=st.just(False),
+    host=HOSTS,
+    vm_state=st.sampled_from(["active", "stopped", "error", "resized", "building", "shelved_offloaded", "a new one"]),
+    task_state=st.sampled_from([None, "resize_prep", "a new one"]),
+    claimed=st.frozensets(st.sampled_from([HANDLE, OTHER])),
+    migrations=st.lists(
+        st.builds(
+            MigrationFacts,
+            st.sampled_from(["accepted", "finished", "confirmed", "reverted", "error", "failed", "done", "a new one"]),
+            HOSTS,
+            HOSTS,
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+@given(FACTS)
+def test_what_lives_here_and_is_claimed_is_never_released(facts):
+    held = replace(facts, host=HERE, claimed=facts.claimed | {HANDLE})
+    assert why_gone(HERE, HANDLE, held, in_a_domain=False) is None
+
+
+@given(FACTS)
+def test_nothing_is_released_while_a_move_of_this_host_has_not_come_to_its_end(facts):
+    unfinished = replace(facts, migrations=(*facts.migrations, move("a new one")))
+    assert why_gone(HERE, HANDLE, unfinished, in_a_domain=False) is None
