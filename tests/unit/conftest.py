@@ -17,7 +17,6 @@ from nova_accel.virt.service import AccelService, NovaSide
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.pmem import FakeNamespace
 
-
 LIVING = ServerFacts(False, "here", "active", "powering-off", frozenset())
 DELETED = ServerFacts(True, "here", "deleted", None, frozenset())
 
