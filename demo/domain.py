@@ -38,7 +38,8 @@ def elements(xml: str) -> list[Element]:
 
 def _hostdev(element: etree._Element) -> Element:
     at = element.find("source/address")
-    domain, bus, slot, function = (int(at.get(name), 16) for name in ("domain", "bus", "slot", "function"))
+    assert at is not None
+    domain, bus, slot, function = (int(at.get(name, ""), 16) for name in ("domain", "bus", "slot", "function"))
     place = f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
     return Element("SSD", place, alias_of(element) or "", element.get("managed"), None)
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 LSPCI = "lspci-vmmnnD.txt"
 _NUMBER = re.compile(r"\[([0-9a-f]{4})\]$")
@@ -84,7 +85,7 @@ def _groups(text: str) -> Iterator[str]:
             yield f"L /sys/kernel/iommu_groups/{number}/devices/{address} {_PCI}/{address}"
 
 
-def _controllers(listed: Mapping[str, list[Mapping[str, list[Mapping[str, object]]]]]) -> Iterator[str]:
+def _controllers(listed: Mapping[str, Any]) -> Iterator[str]:
     for subsystem in (one for host in listed["Devices"] for one in host["Subsystems"]):
         for controller in subsystem["Controllers"]:
             name = controller["Controller"]
@@ -95,8 +96,7 @@ def _controllers(listed: Mapping[str, list[Mapping[str, list[Mapping[str, object
             yield from _namespaces(at, controller["Namespaces"] or subsystem["Namespaces"])
 
 
-def _namespaces(at: str, listed: object) -> Iterator[str]:
-    assert isinstance(listed, list)
+def _namespaces(at: str, listed: Any) -> Iterator[str]:
     for namespace in listed:
         yield f"F {at}/{namespace['NameSpace']}/size {namespace['PhysicalSize'] // 512}"
 

@@ -106,18 +106,32 @@ class NotPossible(Exception):
 class Stage(Protocol):
     """A place for the story. ``run`` has everything up while ``work`` runs, and ends it whatever happens."""
 
-    title: str
-    about: str
-    """What on it is real and what is not, in a few sentences."""
-    guest_is_real: bool
-    labels: Sequence[str]
-    """Of PMEM, in the order in which the flavor asks: one namespace of each."""
-    start_limit_s: float | None
-    """None: it has limits of its own."""
-    patience_s: float
-    """How long it may take nova_accel to look at the host, or to clean, and Placement to hear of it."""
     nova: Api
     placement: Api
+
+    @property
+    def title(self) -> str:
+        """Its name."""
+
+    @property
+    def about(self) -> str:
+        """What on it is real and what is not, in a few sentences."""
+
+    @property
+    def guest_is_real(self) -> bool:
+        """Whether there is a guest to look from."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Of PMEM, in the order in which the flavor asks: one namespace of each."""
+
+    @property
+    def start_limit_s(self) -> float | None:
+        """How long the start may take; None: it has limits of its own."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long it may take nova_accel to look at the host, or to clean, and Placement to hear of it."""
 
     def run(self, work: Callable[[], None]) -> None:
         """Call ``work`` in it; what ``work`` raises comes out."""
