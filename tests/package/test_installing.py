@@ -102,7 +102,8 @@ def test_what_root_puts_in_place_lies_in_the_virtualenvs_etc(
 
 def test_each_driver_is_an_entry_point_that_loads(beside_nova: Virtualenv, wheel: Path) -> None:
     beside_nova.install(wheel)
-    assert beside_nova.python("-c", LOAD_EACH_DRIVER).split() == ["inspur_nvme_ssd_driver", "nvme_ssd_driver"]
+    drivers = ["inspur_nvme_ssd_driver", "intel_pmem_driver", "nvme_ssd_driver"]
+    assert beside_nova.python("-c", LOAD_EACH_DRIVER).split() == drivers
 
 
 def test_a_development_checkout_is_loaded_by_nova(beside_nova: Virtualenv, checkout: Path) -> None:
