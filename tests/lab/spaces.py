@@ -78,6 +78,11 @@ def offered(lab: Lab, label: str) -> int:
     return sum(int(inventory["total"]) - int(inventory["reserved"]) - used for inventory, used in inventories)
 
 
+def consumers(lab: Lab, label: str) -> set[str]:
+    """The servers that have allocated something from the providers of a label."""
+    return {server for one in _with(lab, label) for server in one.allocations}
+
+
 def _with(lab: Lab, label: str) -> list[Provider]:
     return [one for one in providers(lab).values() if PREFIX + label in one.inventories]
 

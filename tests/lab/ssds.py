@@ -42,3 +42,9 @@ def taken_by(lab: Lab, server: str) -> Ssd:
     assert [ssd.name in FREE for ssd in found] == [True]
     assert seen[0].size_bytes == found[0].size_bytes
     return found[0]
+
+
+def told(lab: Lab, *words: str) -> list[str]:
+    """The lines of nova-compute's log, but for debugging, that have all of these words."""
+    lines = lab.compute.log.read_text(errors="replace").splitlines()
+    return [line for line in lines if " DEBUG " not in line and all(word in line for word in words)]

@@ -10,7 +10,7 @@ from lab import content, ledger, servers
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
 from lab.steps import say, wait_for
-from tests.lab.ssds import CLASS, available, providers, taken_by, wait_until_available
+from tests.lab.ssds import CLASS, available, providers, taken_by, told, wait_until_available
 
 pytestmark = pytest.mark.full
 
@@ -32,12 +32,6 @@ def pull(lab: Lab, ssd: Ssd, at: str) -> None:
     """Pull an SSD and wait until L1 has let go of it."""
     lab.machine.unplug(ssd.name)
     wait_for(lambda: incarnation(lab, at) is None, alive=lab.check)
-
-
-def told(lab: Lab, *words: str) -> list[str]:
-    """The lines of nova-compute's log, but for debugging, that have all of these words."""
-    lines = lab.compute.log.read_text(errors="replace").splitlines()
-    return [line for line in lines if " DEBUG " not in line and all(word in line for word in words)]
 
 
 def test_an_ssd_that_was_pulled_and_put_back_has_another_incarnation(lab: Lab, free: list[Ssd]) -> None:

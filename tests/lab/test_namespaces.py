@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
+from lab import guest, servers
 from lab.configuration import PMEM
 from lab.lab import Lab
 from lab.scenario import Chance
 from lab.steps import say, wait_for
 from tests.lab import spaces
+from tests.lab.ssds import told
 
 pytestmark = pytest.mark.full
 
@@ -33,6 +35,36 @@ def test_a_namespace_disabled_and_enabled_is_away_meanwhile(lab: Lab) -> None:
         lab.machine.channel.run(["ndctl", "enable-namespace", space.dev])
         spaces.wait_until_all_offered(lab)
     assert spaces.look(lab)["ns1"].uuid == space.uuid
+
+
+def test_a_namespace_disabled_under_a_guest_stays_that_guests_and_is_cleaned_when_it_is_back(
+    lab: Lab, chance: Chance
+) -> None:
+    nonce = chance.nonce()
+    with lab.steps.step("a server has a namespace and writes to it", 360):
+        spaces.wait_until_all_offered(lab)
+        image = lab.images.guest(f"accel.pmem_nonce={nonce} accel.pmem_offset=4096")
+        server = lab.cloud.boot("robbed", lab.cloud.flavor("far", {"hw:pmem": "FAR"}), image)
+        servers.wait_for_status(lab, server, "ACTIVE")
+        assert guest.seen_pmem(servers.wait_for_console(lab, server))[0].wrote
+        space = spaces.look(lab)["ns2"]
+    with lab.steps.step("it is disabled, which no tool refuses, and stays the server's", 180):
+        lab.machine.channel.run(["ndctl", "disable-namespace", space.dev])
+        said = wait_for(lambda: told(lab, space.dev, "disabled"), 3, lab.check)
+    say("\n".join(f"  {line}" for line in said[-2:]))
+    assert server in spaces.consumers(lab, "FAR")
+    assert spaces.states(lab, space) == {"assigned"}
+    assert lab.cloud.status(server) == "ACTIVE"
+    with lab.steps.step("when the server is deleted it is not offered, and its content is there", 180):
+        servers.delete(lab, server)
+        wait_for(lambda: spaces.states(lab, space) != {"assigned"}, 2, lab.check)
+        say(f"  {spaces.states(lab, space)}: {spaces.reason(lab, space)}")
+    assert spaces.offered(lab, "FAR") <= 0
+    assert space.holds(f"{nonce}-0", 4096)
+    with lab.steps.step("it is enabled, zeroed and offered", 240):
+        lab.machine.channel.run(["ndctl", "enable-namespace", space.dev])
+        spaces.wait_until_all_offered(lab)
+    assert space.is_zero
 
 
 def test_a_namespace_made_again_is_another_one_and_not_offered_with_the_old_content(lab: Lab, chance: Chance) -> None:
