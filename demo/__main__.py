@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
+import types
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +23,14 @@ ALL_DRIVERS = "inspur_nvme_ssd_driver,nvme_ssd_driver,intel_pmem_driver"
 
 def main() -> int:
     """Parse the arguments and do it; the exit status."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # whatever ends it, the stage is to end what it started
+        signal.signal(number, _end)
     arguments = _parser().parse_args()
+    os.umask(0o022)
     if arguments.json:
         arguments.json = arguments.json.absolute()
         arguments.json.touch()  # better now than in the end
@@ -40,6 +49,9 @@ def main() -> int:
         screen.say(str(error))
     except KeyboardInterrupt:
         journal.error = "interrupted"
+    except BaseException as error:
+        journal.error = f"{type(error).__name__}: {error}"
+        raise
     finally:
         if arguments.json:
             journal.write(arguments.json)
@@ -109,6 +121,10 @@ def _ending(journal: Journal, screen: Screen) -> int:
     where = f"at the step: {report['failed_step']}" if report["failed_step"] else "before the first step"
     screen.say(f"\nFailed {where}, after {report['seconds']} s.")
     return 1
+
+
+def _end(_signal: int, _frame: types.FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ class EmulatedStage:
         """The lab ends everything it started."""
         with self._lab:
             work()
+        if self._lab.left:
+            raise RuntimeError(f"the lab left something behind: {'; '.join(self._lab.left)}")
 
     def start(self) -> None:
         """Boot the host, and Nova around it."""

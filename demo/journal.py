@@ -66,7 +66,7 @@ class Journal:
     @property
     def passed(self) -> bool:
         """Whether there were steps, and all were what they should be."""
-        return bool(self.entries) and not self.failed and not self.error
+        return bool(self.entries) and not (self.failed or self.error)
 
     def hear(self, of: str, asked: str, answer: object) -> None:
         """Keep a raw answer."""

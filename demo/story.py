@@ -27,15 +27,15 @@ def steps(stage: Stage) -> list[Step]:
     return [
         Step("The host and Nova start", stage.about, stage.start_limit_s, host.start),
         Step("What is in the host", _FOUND, 300, host.find),
-        Step("What Placement offers", _OFFERED, 120, host.offer),
+        Step("What Placement offers", _OFFERED, 240, host.offer),
         Step("A flavor", _FLAVOR, 60, host.flavor),
         Step("A server", _SERVER, 300, server.boot),
         Step("Its allocations", _ALLOCATED, 60, server.allocate),
         Step("Its XML, as libvirt gives it back", _XML, 60, server.describe),
         Step("From inside the guest", _INSIDE if stage.guest_is_real else _NO_GUEST, 240, server.look),
         Step("Stop and start", _RESTART, 600, server.restart),
-        Step("Delete", _DELETE, 420, ending.delete),
-        Step("Free again", _FREE, 120, ending.free),
+        Step("Delete", _DELETE, 480, ending.delete),
+        Step("Free again", _FREE, 240, ending.free),
     ]
 
 
