@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lab import guest
 from lab.lab import Lab
 from lab.steps import wait_for
@@ -35,6 +37,22 @@ def wait_for_console(lab: Lab, uuid: str) -> str:
         return text if guest.is_ready(text) else None
 
     return wait_for(ready, 3)
+
+
+def boot_several(lab: Lab, names: Iterable[str], flavor: str, image: str) -> list[str]:
+    """Ask for servers, for each after the one before has its allocation; their uuids.
+
+    Asked for at once, two could be scheduled to the same provider: Nova's scheduler tries one allocation per host, and the server
+    that comes too late would end with "No valid host" while another SSD of that host is free.
+    """
+    booted = []
+    for name in names:
+        server = lab.cloud.boot(name, flavor, image)
+        wait_for(
+            lambda server=server: lab.cloud.allocations(server) or lab.cloud.status(server) == "ERROR", 0.5, lab.check
+        )
+        booted.append(server)
+    return booted
 
 
 def delete(lab: Lab, *uuids: str) -> None:

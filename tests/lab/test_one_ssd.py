@@ -71,7 +71,7 @@ def test_a_guest_gets_the_ssd_and_leaves_it_clean(lab: Lab, flavor: str, free: l
 def test_with_all_ssds_taken_the_next_server_finds_no_host(lab: Lab, flavor: str, free: list[Ssd]) -> None:
     with lab.steps.step("as many servers as SSDs are ACTIVE", 300):
         image = lab.images.guest()
-        taken = [lab.cloud.boot(f"taker-{number}", flavor, image) for number in range(len(free))]
+        taken = servers.boot_several(lab, [f"taker-{number}" for number in range(len(free))], flavor, image)
         for server in taken:
             servers.wait_for_status(lab, server, "ACTIVE")
     with lab.steps.step("each guest has another SSD, the first one's among them", 180):
