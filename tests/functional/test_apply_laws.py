@@ -268,7 +268,7 @@ def test_what_is_claimed_keeps_its_provider_its_class_and_its_resource(before: W
 
 @given(WORLDS, WORLDS)
 @laws
-def test_inventories_are_such_as_placement_takes_and_offer_what_is_free_and_clean_only(
+def test_inventories_are_such_as_placement_takes_and_offer_just_what_is_free_and_clean(
     before: World, world: World
 ) -> None:
     tree = new_tree()
@@ -277,10 +277,12 @@ def test_inventories_are_such_as_placement_takes_and_offer_what_is_free_and_clea
     free = {
         one.handle for one in world.things if one.presence == "eligible" and one.state is State.AVAILABLE
     } | apply.claimed_handles(world.claimed)
+    offered = set()
     for _, _, inventory, _, _, resources in ours(tree).values():
         assert set(inventory) == set(resources)
         for name, part in inventory.items():
             assert 0 <= part["reserved"] <= part["total"]
             assert (part["min_unit"], part["max_unit"], part["step_size"]) == (1, part["total"], 1)
             assert len(resources[name]) <= part["total"]
-            assert {HandleId(one.resource_class, one.identifier) for one in resources[name]} <= free
+            offered |= apply.claimed_handles(resources[name])
+    assert offered == free
