@@ -30,15 +30,19 @@ def others():
 
 
 @pytest.fixture
-def candidates(tmp_path, settings):
+def configured(settings):
     names = {"twin" if one.name.startswith("twin") else one.name for one in SHAPES.values() if one.kind == "namespace"}
-    settings = replace(
+    return replace(
         settings,
         enabled_drivers=("nvme_ssd_driver", "intel_pmem_driver"),
         nvme_ssd_filters=("vendor_id:1b36",),
         pmem_namespaces=(f"LAB:{'|'.join(sorted(names - {'not-configured'}))}",),
     )
-    found = look(RecordedHost(tmp_path, folders=HOST), loading.load(settings), Memory({}, {}, others()))
+
+
+@pytest.fixture
+def candidates(tmp_path, configured):
+    found = look(RecordedHost(tmp_path, folders=HOST), loading.load(configured), Memory({}, {}, others()))
     assert found.warnings == ()
     return {one.address: one for one in found.candidates}
 
@@ -62,6 +66,13 @@ def test_each_is_told_by_its_serial_or_by_its_labels_uuid(candidates):
     assert {address: candidates[address].identity for address, one in SHAPES.items() if one.name not in hidden} == {
         address: one.identity for address, one in SHAPES.items() if one.name not in hidden
     }
+
+
+def test_a_process_whose_root_is_on_an_ssd_knows_it_as_the_hosts_root(tmp_path, configured):
+    host = RecordedHost(tmp_path, folders=HOST, mountinfo="proc-self-mountinfo-host-root.txt")
+    found = look(host, loading.load(configured), Memory({}, {}, others()))
+    (root,) = (one for one in found.candidates if one.verdict.reason is Reason.HOST_ROOT)
+    assert SHAPES[root.address].name == "host-root"
 
 
 def listing(name):
