@@ -19,6 +19,10 @@ _REASONS = {
 }
 _REMEDIES = {
     UseKind.ROOT: "it is never offered",
+    UseKind.LVM: "vgreduce and pvremove it to offer it",
+    UseKind.MD: "take it out of the array with mdadm, and mdadm --zero-superblock it, to offer it",
+    UseKind.BCACHE: "stop bcache on it and wipefs it, if nobody needs that, to offer it",
+    UseKind.DM_CRYPT: "cryptsetup close that and wipefs it, if nobody needs that, to offer it",
     UseKind.SWAP: "run swapoff and take it out of /etc/fstab to offer it",
     UseKind.MOUNT: "unmount it to offer it",
 }
@@ -80,7 +84,7 @@ def _part_of_something(evidence: Evidence) -> Verdict | None:
     members = (_MEMBERS[signature] for signature in evidence.signatures if signature in _MEMBERS)
     for reason, words in members:
         if evidence.held_by:
-            return Verdict(reason, f"{evidence.held_by}, and by what is written on it it is {words}; {_TAKE_OUT}")
+            return Verdict(reason, f"{evidence.held_by}, and what is written on it makes it {words}; {_TAKE_OUT}")
         return Verdict(
             reason,
             f"{_disks(evidence)} is {words}, by what is written on it; "

@@ -36,7 +36,7 @@ def _not_ours(evidence: Evidence) -> Verdict | None:
     if evidence.rival is not None:
         return Verdict(
             Reason.CLAIMED_TWICE,
-            f"both {evidence.driver} and {evidence.rival} take it; let one of them choose fewer devices",
+            f"both {evidence.driver} and {evidence.rival} take it; let one of them choose fewer devices, or take it out of enabled_drivers",
         )
     return None
 

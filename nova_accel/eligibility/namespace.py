@@ -77,7 +77,8 @@ def _not_identified(evidence: NamespaceEvidence) -> Verdict | None:
     if uuid is None or evidence.record.raw_uuid is None:
         return Verdict(
             Reason.NO_UUID,
-            "it has no uuid, so it could not be told from another one; give its region labels (ndctl init-labels) and create it again",
+            "its label has no uuid, so it could not be told from another one; "
+            "give its region labels (ndctl init-labels) and create it again, and its data is lost",
         )
     if evidence.same_uuid:
         others = ", ".join(evidence.same_uuid)
