@@ -6,12 +6,13 @@ import sys
 
 import pytest
 
-from lab import guest, servers
+from lab import guest, ledger, servers
 from lab.configuration import PMEM
 from lab.lab import Lab
 from lab.scenario import Chance
 from lab.steps import say, wait_for
 from tests.lab import spaces
+from tests.lab.spaces import Space
 from tests.lab.ssds import told
 
 pytestmark = pytest.mark.full
@@ -61,8 +62,10 @@ def test_a_namespace_disabled_under_a_guest_stays_that_guests_and_is_cleaned_whe
         say(f"  {spaces.states(lab, space)}: {spaces.reason(lab, space)}")
     assert spaces.offered(lab, "FAR") <= 0
     assert space.holds(f"{nonce}-0", 4096)
-    with lab.steps.step("it is enabled, zeroed and offered", 240):
+    with lab.steps.step("it is enabled, an operator has it cleaned, and it is offered", 300):
         lab.machine.channel.run(["ndctl", "enable-namespace", space.dev])
+        wait_for(lambda: ledger.read(lab.machine).verdict(space.uuid).reason == "eligible", 3, lab.check)
+        clean(lab, space)
         spaces.wait_until_all_offered(lab)
     assert space.is_zero
 
@@ -91,11 +94,17 @@ def test_a_namespace_made_again_is_another_one_and_not_offered_with_the_old_cont
     assert "holds data" in reason
     assert spaces.offered(lab, "FAR") == 0
     with lab.steps.step("an operator has it cleaned, and it is offered", 300):
-        command = f"{sys.prefix}/bin/nova-accel --config-file /etc/nova/nova.conf device clean --erase-foreign-data"
-        said = lab.machine.channel.run(f"setpriv --reuid=nova --regid=nova --init-groups {command} {again.uuid}", 240)
+        clean(lab, again, "--erase-foreign-data")
         spaces.wait_until_all_offered(lab)
-    say(f"  {said.strip()}")
     assert again.is_zero
+
+
+def clean(lab: Lab, space: Space, *options: str) -> None:
+    """``nova-accel device clean``, as an operator runs it."""
+    user = ["setpriv", "--reuid=nova", "--regid=nova", "--init-groups"]
+    command = [f"{sys.prefix}/bin/nova-accel", "--config-file", "/etc/nova/nova.conf", "device", "clean"]
+    said = lab.machine.channel.run([*user, *command, *options, space.uuid], limit_s=240)
+    say(f"  {said.strip()}")
 
 
 def _raw_bytes(dax_bytes: int) -> int:
