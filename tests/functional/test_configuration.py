@@ -90,6 +90,7 @@ WRONG = {
 
 
 class WrongConfigurationTest(base.AccelTestCase):
+    @pytest.mark.essential
     def test_each_mistake_stops_the_start_with_one_sentence(self) -> None:
         for mistake, (option, value, shown, says) in WRONG.items():
             right = {"enabled_drivers": ALL_DRIVERS, "nvme_ssd_filter": ["vendor_id:*"], "pmem_namespaces": ["6GB:ns0"]}

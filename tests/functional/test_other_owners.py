@@ -1,5 +1,7 @@
 """What libvirt's other domains have, and what Nova's own passthrough names, is not offered."""
 
+import pytest
+
 from nova_accel.virt import nova_private
 from tests.functional import base
 from tests.functional.base import namespaces, ssds
@@ -20,6 +22,7 @@ class OtherOwnersTest(base.AccelTestCase):
     def look_again(self) -> None:
         self.computes["compute1"].driver._accel.work()
 
+    @pytest.mark.essential
     def test_an_ssd_that_a_stopped_domain_of_somebody_else_has_is_not_offered_until_that_is_gone(self) -> None:
         self.start_host("compute1", *ssds(2))
         connection = self.computes["compute1"].driver._host.get_connection()

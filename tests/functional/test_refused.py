@@ -22,6 +22,7 @@ class RefusedTest(base.AccelTestCase):
     def devices(self) -> list[str]:
         return ["CUSTOM_SSD", "CUSTOM_PMEM_NAMESPACE_6GB"]
 
+    @pytest.mark.essential
     def test_suspend_leaves_the_server_running_with_its_device(self) -> None:
         for resource_class in self.devices():
             server = self.boot(self.flavor(**{f"resources1__{resource_class}": "1"}), host="compute1")
@@ -33,6 +34,7 @@ class RefusedTest(base.AccelTestCase):
             assert self.in_instance(server) == had
             assert self.entry(had[0]).state.value == "assigned"
 
+    @pytest.mark.essential
     def test_live_migration_leaves_nothing_behind(self) -> None:
         for resource_class in self.devices():
             server = self.boot(self.flavor(**{f"resources1__{resource_class}": "1"}), host="compute1")
