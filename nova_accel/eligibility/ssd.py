@@ -45,8 +45,8 @@ def _not_isolated(evidence: SsdEvidence) -> Verdict | None:
     if evidence.pci.address.domain > _LARGEST_DOMAIN:
         return Verdict(
             Reason.BEHIND_VMD,
-            f"it is behind Intel VMD, in PCI domain {evidence.pci.address.domain:x}, where libvirt gives nothing to guests; "
-            "switch VMD off for its slot in the firmware to offer it",
+            f"it is behind VMD, in PCI domain {evidence.pci.address.domain:x}, where libvirt gives nothing to guests; "
+            "switch Intel VMD off for its slot in the firmware to offer it",
         )
     if evidence.pci.iommu_group is None:
         return Verdict(
