@@ -17,7 +17,7 @@ import nova.tests.functional  # noqa: F401  importing it is what patches, and ha
 
 from demo import domain
 from demo.recorded_host import DemoHost
-from demo.recordings import NoRecordings, choose
+from demo.recordings import NoRecordings, choose, shown
 from demo.stage import Api, Device, GuestView, Heard, NotPossible, Refused, Seen
 from nova_accel.commands import known
 from nova_accel.parsers import ndctl
@@ -71,7 +71,8 @@ class RecordedStage:
     def about(self) -> str:
         """What is real here."""
         return (
-            f"Tools' outputs and kernel's files as recorded (SSDs: {self._recordings.ssds}, persistent memory: {self._recordings.pmem}); "
+            f"Tools' outputs and kernel's files as recorded (SSDs: {shown(self._recordings.ssds)}, persistent memory: "
+            f"{shown(self._recordings.pmem)}); "
             "Nova's API, scheduler, conductor and compute services and the real Placement in this process; Nova's fake libvirt."
         )
 

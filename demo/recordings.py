@@ -9,9 +9,10 @@ from pathlib import Path
 
 from demo import first_set
 
-DATA = Path(__file__).parents[1] / "tests/data"
+_PROJECT = Path(__file__).parents[1]
+DATA = _PROJECT / "tests/data"
 # In a folder with several sets, the first that has SSDs, and the first that has persistent memory.
-_SETS = ("", "verdicts", "pmem", "recorded/verdicts", "recorded/pmem", "recorded", "captures")
+_SETS = ("verdicts", "pmem", "", "recorded/verdicts", "recorded/pmem", "recorded", "captures")
 _LSPCI, _NDCTL = "lspci-Dnmm.txt", "ndctl-list-NRDvi.json"
 _OF_PMEM = (_NDCTL, "sysfs-nd.txt", "sysfs-dax.txt", "sysfs-pmem-block.txt")
 _ANSWERS, _BOOT = "root-side.json", "boot-id.txt"
@@ -49,6 +50,11 @@ def choose(wanted: Path | None) -> Recordings:
     pmem = next(folder for folder, files in sets.items() if _has_pmem(files))
     controllers = next(found for found in map(_controllers, (sets[ssds], *sets.values())) if found)
     return Recordings(ssds, pmem, controllers | _joined(sets[ssds], sets[pmem]))
+
+
+def shown(folder: Path) -> str:
+    """A folder's name for people: within the project where it lies there."""
+    return str(folder.relative_to(_PROJECT) if folder.is_relative_to(_PROJECT) else folder)
 
 
 def _read(folder: Path) -> dict[str, str]:

@@ -36,6 +36,16 @@ def test_the_projects_own_host_is_of_one_boot(recordings: Recordings) -> None:
     assert json.loads(recordings.files["root-side.json"])["namespace_users"]
 
 
+@pytest.mark.parametrize("copied", ["", "recorded"])
+def test_a_copy_of_several_sets_is_read_as_the_project_reads_its_own(
+    recordings: Recordings, copied: str, tmp_path: Path
+) -> None:
+    shutil.copytree(DATA / copied, tmp_path / "copy")
+    chosen = choose(tmp_path / "copy")
+    assert chosen.files == recordings.files
+    assert all(one.is_relative_to(tmp_path) for one in (chosen.ssds, chosen.pmem))
+
+
 def test_a_folder_with_ssds_only_gets_its_persistent_memory_from_the_project(tmp_path: Path) -> None:
     for name in ("lspci-Dnmm.txt", "sysfs-pci.txt", "sysfs-nvme.txt", "root-side.json"):
         shutil.copy(DATA / "recorded/verdicts" / name, tmp_path)
