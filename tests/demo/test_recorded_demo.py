@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,17 +50,22 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
-    """Three runs at once: as it is, with a serial edited in a copy of the recordings, and with no driver enabled."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """As it is, alone because its time counts; then with a serial edited in a copy of the recordings, and with no driver enabled."""
     folder = tmp_path_factory.mktemp("demo")
     captures = folder / "captures"
     shutil.copytree(RECORDED, captures)
     sysfs = captures / "sysfs-nvme.txt"
     sysfs.write_text(sysfs.read_text().replace(SERIAL, EDITED))
-    wanted = {"plain": [], "edited": ["--captures", str(captures)], "no driver": ["--drivers", ""]}
+    return _at_once(folder, {"plain": []}) | _at_once(
+        folder, {"edited": ["--captures", str(captures)], "no driver": ["--drivers", ""]}
+    )
+
+
+def _at_once(folder: Path, wanted: dict[str, list[str]]) -> dict[str, Run]:
     started = {name: _start(folder / f"{name}.json", arguments) for name, arguments in wanted.items()}
     try:
-        yield {name: _ended(process, folder / f"{name}.json") for name, process in started.items()}
+        return {name: _ended(process, folder / f"{name}.json") for name, process in started.items()}
     finally:
         for process in started.values():
             process.kill()
