@@ -138,7 +138,15 @@ class Cloud:
     def providers(self) -> list[Provider]:
         """All resource providers."""
         listed = self.placement.get("/resource_providers")["resource_providers"]
-        return [self._provider(one) for one in listed]
+        return [found for found in map(self._provider_if_there, listed) if found is not None]
+
+    def _provider_if_there(self, listed: Mapping[str, Any]) -> Provider | None:
+        try:
+            return self._provider(listed)
+        except Refused as refusal:
+            if refusal.status == 404:  # nova-compute took it away meanwhile
+                return None
+            raise
 
     def _provider(self, listed: Mapping[str, Any]) -> Provider:
         at = f"/resource_providers/{listed['uuid']}"
