@@ -38,6 +38,12 @@ def look(host: Host, drivers: Sequence[Driver], memory: Memory, before: Snapshot
     return found
 
 
+def sorts(drivers: Sequence[Driver]) -> frozenset[str]:
+    """The sorts of device that these drivers look for."""
+    ssds_too = {SSD for one in drivers if isinstance(one, SsdDriver)}
+    return frozenset(ssds_too | {NAMESPACE for one in drivers if isinstance(one, NamespaceDriver)})
+
+
 def _tried(what: str, find: Callable[[], Snapshot], memory: Memory, before: Snapshot) -> Snapshot:
     """What is found of one sort of device, or else what is known of it."""
     try:

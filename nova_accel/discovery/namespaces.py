@@ -160,6 +160,7 @@ def _details(record: NamespaceRecord, made_of: Mapping[str, str]) -> dict[str, s
         "region": record.region or "",
         "mode": record.mode,
         "size_bytes": str(record.size_bytes),
+        "align_bytes": str(record.align_bytes or ""),
         "numa_node": "" if record.numa_node is None else str(record.numa_node),
         "dax_device": record.chardev or "",
         **made_of,

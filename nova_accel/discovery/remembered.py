@@ -37,16 +37,27 @@ def _candidate(what: str, seen: Sighting, details: dict[str, str], why: str, *, 
         unique=unique,
         evidence=evidence,
         verdict=judge(evidence),
-        handle=_handle(what, seen),
+        handle=_handle(what, seen, details),
         details={key: value for key, value in details.items() if key != "what"},
     )
 
 
-def _handle(what: str, seen: Sighting) -> AttachHandle | None:
+def _handle(what: str, seen: Sighting, details: dict[str, str]) -> AttachHandle | None:
     if seen.resource_class is None or seen.identity is None:
         return None
-    handle = HandleId(seen.resource_class, seen.identity)
-    return AttachHandle(handle, _KINDS[what], seen.address, seen.incarnation)
+    return AttachHandle(
+        HandleId(seen.resource_class, seen.identity),
+        _KINDS[what],
+        seen.address,
+        seen.incarnation,
+        size_bytes=_number(details.get("size_bytes")),
+        align_bytes=_number(details.get("align_bytes")),
+        numa_node=_number(details.get("numa_node")),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 def _details(seen: Sighting) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from oslo_log import log as logging
 
 from nova_accel.discovery.candidate import Candidate, Snapshot
-from nova_accel.discovery.look import look
+from nova_accel.discovery.look import look, sorts
 from nova_accel.discovery.memory import Memory, Others
 from nova_accel.drivers.base import Driver
 from nova_accel.facts import pci, pmem
@@ -61,6 +61,11 @@ class Inventory:
         self.snapshot = snapshot
         self.has_looked = True
         return changed
+
+    @property
+    def sees_everything(self) -> bool:
+        """Whether the last look reached every sort of device that a driver is enabled for."""
+        return self.snapshot.seen >= sorts(self._drivers)
 
     def candidate(self, handle: HandleId) -> Candidate | None:
         """The device that had this handle when last looked."""

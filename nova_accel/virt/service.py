@@ -136,7 +136,7 @@ class AccelService:
             lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
             "looking for servers that are gone",
         )
-        changed |= self._guarded(self.leftovers.ask, "asking Placement about devices that are gone")
+        changed |= self._guarded(self._ask_about_leftovers, "asking Placement about devices that are gone")
         if changed:
             self._tell()
         self._guarded(self._begin_cleaning, "cleaning")
@@ -151,6 +151,10 @@ class AccelService:
         for handle in self.releaser.due():
             self.cleanings.begin(handle)
         return False
+
+    def _ask_about_leftovers(self) -> bool:
+        # Where a tool fails, what it would list has not vanished.
+        return self.inventory.sees_everything and self.leftovers.ask()
 
     def _operator_spoke(self) -> bool:
         heard = self.ledger.operator.changes()

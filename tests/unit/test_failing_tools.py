@@ -218,13 +218,25 @@ def test_a_domain_cannot_have_from_elsewhere_what_cannot_be_looked_at_now(broken
         bench.service.guests.prepare([], SERVER, foreign)
 
 
-def test_a_namespace_whose_size_cannot_be_known_now_is_refused_and_stays_free(broken, make_bench):
-    make_bench(host=broken.host)
+def test_a_namespace_that_a_guest_has_is_known_as_it_was_and_can_start_again(broken, make_bench):
+    before = make_bench(host=broken.host)
+    handles = [HandleId(SIX, uuid_of(broken))]
+    known = before.service.guests.elements(handles, SERVER)
+    before.service.ledger.claim(handles, SERVER)
+    broken.break_("ndctl")
+    after = make_bench(host=broken.host)
+    assert [element for _, element in after.service.guests.elements(handles, SERVER)] == [one for _, one in known]
+
+
+def test_with_a_ledger_that_knows_nothing_a_failing_tool_makes_nothing_unused(broken, make_bench):
     broken.break_("ndctl")
     bench = make_bench(host=broken.host)
-    with pytest.raises(HandleUnavailable, match="neither its size nor its alignment is known"):
-        bench.service.guests.elements([HandleId(SIX, uuid_of(broken))], SERVER)
-    assert bench.state(uuid_of(broken)) == "available"
+    bench.service.leftovers.note("node", frozenset({Leftover("a provider", SIX)}))
+    bench.service.work()
+    assert bench.service.leftovers.unused == frozenset()
+    broken.mend()
+    bench.service.work()
+    assert bench.service.leftovers.unused == {Leftover("a provider", SIX)}
 
 
 def test_a_name_that_no_namespace_carries_is_told_once(broken, make_bench, caplog):
