@@ -21,6 +21,8 @@ class LedgerFile:
         :raises LedgerError: when that is not possible
         """
         self.path = path
+        self.revision = 0
+        """How often this process has written: what was read at a revision still holds, but for what other processes write."""
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -39,6 +41,7 @@ class LedgerFile:
             connection.execute("BEGIN IMMEDIATE")
             with connection:
                 yield connection
+            self.revision += 1
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:

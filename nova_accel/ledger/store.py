@@ -26,6 +26,11 @@ class Ledger:
         self.sightings = Sightings(self._file)
         self.operator = OperatorsPart(self._file)
 
+    @property
+    def revision(self) -> int:
+        """Changes whenever this process has written anything."""
+        return self._file.revision
+
     def entries(self) -> dict[HandleId, Entry]:
         """Every handle that was ever offered."""
         with self._file.connection() as connection:

@@ -47,7 +47,7 @@ def apply(
         if not tree.exists(plan.name):
             tree.new_child(plan.name, node, uuid=plan.uuid)
     leftovers: set[Leftover] = set()
-    for uuid in _ours(tree, node):
+    for uuid in ours(tree, node):
         leftovers |= _provider(tree, uuid, wanted.get(uuid), claimed, unused)
     return frozenset(leftovers)
 
@@ -58,7 +58,7 @@ def hold(tree: ProviderTree, node: str, claimed: Iterable[Resource]) -> None:
     Without it Nova would take our classes for ones without resource objects, and start servers without their devices.
     """
     given_out = list(claimed)
-    for uuid in _ours(tree, node):
+    for uuid in ours(tree, node):
         classes = tree.data(uuid).inventory
         tree.update_resources(uuid, {name: _claimed_of(given_out, uuid, name) for name in classes})
 
@@ -68,7 +68,7 @@ def claimed_handles(resources: Iterable[Resource]) -> frozenset[HandleId]:
     return frozenset(HandleId(resource.resource_class, resource.identifier) for resource in resources)
 
 
-def _ours(tree: ProviderTree, node: str) -> Sequence[str]:
+def ours(tree: ProviderTree, node: str) -> Sequence[str]:
     """Our providers below a node: their uuids follow from their names."""
     uuids = tree.get_provider_uuids(node)
     return [uuid for uuid in uuids if uuid == names.provider_uuid(tree.data(uuid).name)]

@@ -18,6 +18,7 @@ from nova_accel.exception import AccelError, ConfigurationError, HandleUnavailab
 from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
+from nova_accel.provider_tree.applier import Applier
 from nova_accel.request import flavor, order
 from nova_accel.virt import guest_config, nova_private, other_owners
 from nova_accel.virt.service import AccelService, NovaSide
@@ -70,6 +71,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._accel: AccelService | None = None
+        self._applier = Applier(nova_private.children)
 
     def init_host(self, host: str) -> None:
         """Start as LibvirtDriver does, then look at the devices.
@@ -107,7 +109,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             claimed = None if resources is None else apply.claimed_handles(resources)
             plans = self._accel.providers(nodename, claimed)
             unused = self._accel.leftovers.unused
-            leftovers = apply.apply(provider_tree, nodename, plans, resources or (), unused)
+            leftovers = self._applier.apply(provider_tree, nodename, plans, resources or (), unused)
             self._accel.leftovers.note(nodename, leftovers)
         except AccelError as error:  # whatever it is, it must not fail every claim and release on the host
             LOG.error("No device of this host is offered for now: %s", error)

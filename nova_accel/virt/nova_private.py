@@ -1,11 +1,12 @@
 """Every touch of Nova that its public driver interface does not offer. Each has a test that fails when Nova changes it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
+from nova.compute.provider_tree import ProviderTree
 from nova.objects.instance import Instance
 from nova.objects.migration import MigrationList
 from nova.objects.resource import Resource
@@ -35,6 +36,16 @@ def claimed_resources(virtapi: Any) -> list[Resource] | None:
         for resources in list(by_class.values())
         for resource in resources
     ]
+
+
+def children(tree: ProviderTree, node: str) -> Mapping[str, Any]:
+    """The providers right below a node by uuid, to be read and not kept: what the tree gives openly is a deep copy.
+
+    :raises ValueError: when the node is not in the tree
+    """
+    with tree.lock:
+        found: Mapping[str, Any] = tree._find_with_lock(node).children
+    return found
 
 
 def update_placement(virtapi: Any, nodenames: list[str]) -> None:

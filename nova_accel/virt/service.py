@@ -8,6 +8,7 @@ from oslo_log import log as logging
 
 from nova_accel.cleaning.cleaner import Cleaner, erasers
 from nova_accel.conf import Settings
+from nova_accel.discovery.candidate import Snapshot
 from nova_accel.discovery.memory import Others
 from nova_accel.drivers.base import Driver
 from nova_accel.exception import AccelError
@@ -48,6 +49,19 @@ class NovaSide:
     """Whether Placement has an allocation from what has vanished."""
 
 
+@dataclass(frozen=True)
+class _Basis:
+    """What a plan was made of."""
+
+    snapshot: Snapshot
+    revision: int
+    claimed: frozenset[HandleId] | None
+
+    def is_same_as(self, other: "_Basis") -> bool:
+        """Whether the plan would be the same. Snapshots are large, and a new look makes a new one."""
+        return self.snapshot is other.snapshot and (self.revision, self.claimed) == (other.revision, other.claimed)
+
+
 def _at_once(work: Callable[[], None]) -> None:
     work()
 
@@ -85,6 +99,7 @@ class AccelService:
             settings.cleaning_workers,
         )
         self._background: Callable[[Callable[[], None]], None] = _at_once
+        self._plans: dict[str, tuple[_Basis, tuple[ProviderPlan, ...]]] = {}
         self._stop = threading.Event()
         self._heard = 0
 
@@ -118,7 +133,13 @@ class AccelService:
         """
         if not self.inventory.has_looked:
             raise NotLookedYet
-        return plan(node, self.inventory.snapshot, self.ledger.entries(), claimed)
+        # What an operator changes by command is noticed within seconds, and every look gives a new snapshot.
+        basis = _Basis(self.inventory.snapshot, self.ledger.revision, None if claimed is None else frozenset(claimed))
+        known = self._plans.get(node)
+        if known is None or not known[0].is_same_as(basis):
+            known = basis, plan(node, basis.snapshot, self.ledger.entries(), basis.claimed)
+            self._plans[node] = known
+        return known[1]
 
     def resource_classes(self) -> set[str]:
         """The resource classes whose handles are ours."""

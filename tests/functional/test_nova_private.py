@@ -64,6 +64,21 @@ def test_the_provider_trees_methods_are_there():
         assert callable(getattr(ProviderTree, name))
 
 
+def test_providers_can_be_read_without_a_copy():
+    tree = ProviderTree()
+    tree.new_root("node", "5d0b6d2c-8f0e-4a55-9a3b-2c7f9a1e6b41")
+    uuid = tree.new_child("child", "node")
+    tree.update_inventory(uuid, {"CUSTOM_SSD": {"total": 1}})
+    tree.update_traits(uuid, ["CUSTOM_A"])
+    found = nova_private.children(tree, "node")
+    data = tree.data(uuid)
+    assert set(found) == {uuid}
+    assert (found[uuid].inventory, found[uuid].traits) == (data.inventory, data.traits)
+    assert found[uuid].resources == data.resources
+    with pytest.raises(ValueError, match="No such provider"):
+        nova_private.children(tree, "another")
+
+
 class TrackerTest(base.AccelTestCase):
     def test_the_tracker_knows_what_was_given_out(self) -> None:
         self.start_host("compute1", *base.ssds(1))
