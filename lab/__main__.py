@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--drivers", default=ALL_DRIVERS, help="[nova_accel] enabled_drivers; '' for none")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, act, text in (
-        ("smoke", _smoke, "the way of one SSD, in 15 minutes at most"),
+        ("smoke", _smoke, "the way of one SSD, and of one with persistent memory, in 10 minutes"),
         ("full", _full, "smoke and everything that takes longer"),
         ("try", _try, "one server without devices"),
         ("shell", _shell, "a shell in a prepared L1; --nova for a whole cloud around it"),
