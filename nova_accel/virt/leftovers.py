@@ -37,10 +37,10 @@ class Leftovers:
         """
         there = frozenset[Leftover]().union(*self._there.values())
         unused = frozenset(one for one in there if not self._in_use(one))
-        found = bool(unused - self.unused)
+        found = unused - self.unused
         self.unused = unused
-        for one in sorted(unused):
+        for one in sorted(found):
             LOG.info(
                 "Nothing uses %s of provider %s any more and its device is gone", one.resource_class, one.provider_uuid
             )
-        return found
+        return bool(found)

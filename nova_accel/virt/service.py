@@ -157,8 +157,10 @@ class AccelService:
             lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
             "looking for servers that are gone",
         )
-        changed |= self._guarded(self._ask_about_leftovers, "asking Placement about devices that are gone")
         if changed:
+            self._tell()
+        # Only now, because an update says what is left: a device that has come back is not.
+        if self._guarded(self._ask_about_leftovers, "asking Placement about devices that are gone"):
             self._tell()
         self._guarded(self._begin_cleaning, "cleaning")
 
