@@ -18,9 +18,9 @@ from nova_accel.exception import AccelError, ConfigurationError, HandleUnavailab
 from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
-from nova_accel.provider_tree.applier import Applier
 from nova_accel.request import flavor, order
 from nova_accel.virt import guest_config, nova_private, other_owners
+from nova_accel.virt.applier import Applier
 from nova_accel.virt.service import AccelService, NovaSide
 from nova_accel.xml.hostdev import PciHostdev
 from nova_accel.xml.memory import NvdimmMemory
@@ -192,12 +192,11 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         asked = flavor.asked(instance.flavor.extra_specs)
         if not resources and not asked:
             return []
-        ours = accel.resource_classes()
         handles = [
-            HandleId(one.resource_class, one.identifier)
-            for one in resources
-            if one.resource_class in ours and not nova_private.is_novas_own(one)
+            HandleId(one.resource_class, one.identifier) for one in resources if not nova_private.is_novas_own(one)
         ]
+        # Also those of which a ledger that was lost knows nothing: the server must not start without them.
+        ours = accel.resource_classes() | {handle.resource_class for handle in handles}
         wanted = Counter({name: asked[name] for name in ours & asked.keys()})
         wanted -= Counter(one.resource_class for one in resources if nova_private.is_novas_own(one))
         if Counter(handle.resource_class for handle in handles) != wanted:

@@ -10,9 +10,9 @@ from nova.compute.provider_tree import ProviderTree
 from nova.objects.resource import Resource
 
 from nova_accel.provider_tree import apply
-from nova_accel.provider_tree.applier import Applier
 from nova_accel.provider_tree.apply import Leftover
 from nova_accel.virt import nova_private
+from nova_accel.virt.applier import Applier
 from tests.functional.test_apply import NAME, NODE, PLAN, seen
 
 GIVEN_OUT = Resource(provider_uuid=PLAN.uuid, resource_class="CUSTOM_SSD", identifier="SN1")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from nova import context as nova_context
 from nova import exception as nova_exception
+from nova.tests.functional.api.client import OpenStackApiException
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
 
@@ -132,6 +133,19 @@ class LifeOfAServerTest(base.AccelTestCase):
         self.computes["compute1"].driver._accel.work()
         assert self.state(serial) == "available"
         assert self.machine.ssds[address].content == {}
+
+    def test_with_a_lost_ledger_a_server_does_not_start_without_its_ssd_and_nobody_else_gets_it(self) -> None:
+        server, serial, address = self.server_with_data()
+        self._stop_server(server)
+        for file in Path(self.ledger().path).parent.glob("compute1.sqlite*"):
+            file.unlink()
+        self.restart_compute_service("compute1")
+        with pytest.raises(OpenStackApiException, match="InternalError"):
+            # Where casts are calls, what the compute service raises arrives here.
+            self.api.post_server_action(server["id"], {"os-start": None})
+        assert self.machine.ssds[address].content == SECRET
+        assert self.in_instance(server) == [serial]
+        assert serial not in {handle.identity for handle in self.ledger().entries()}
 
     def test_what_the_ledger_calls_dirty_is_not_offered_whatever_placement_says(self) -> None:
         for serial in ("SN01", "SN02"):

@@ -43,6 +43,7 @@ def test_foreign_data_is_erased_on_an_operators_word_only(run, bench: Bench):
 
 def test_a_drained_device_is_reserved_until_it_is_undrained(run, bench: Bench):
     def reserved() -> list[int]:
+        bench.service.work()  # what the command says is noticed at the next round, which it brings on by itself
         return [part.reserved for plan in bench.service.providers("node", None) for part in plan.classes.values()]
 
     run("device", "clean", "SN1", "--erase-foreign-data", "--wait")
