@@ -25,7 +25,9 @@ L1_PACKAGES = (
     "sudo",
     "libvirt-daemon",
     "libvirt-daemon-driver-qemu",
+    "libvirt-daemon-system",  # its AppArmor profiles
     "libvirt-clients",
+    "apparmor",
     "qemu-system-x86",
     "qemu-utils",
     "nvme-cli",
