@@ -16,6 +16,8 @@ def test_a_server_finds_its_data_after_the_host_lost_its_power(
     lab: Lab, flavor: str, free: list[Ssd], chance: Chance
 ) -> None:
     nonce, offset = chance.nonce(), chance.offset(min(ssd.size_bytes for ssd in free), 32)
+    with lab.steps.step("SSDs are read and offered", 120):
+        wait_until_available(lab, *free)
     with lab.steps.step("server has an SSD and wrote to it", 300):
         server = lab.cloud.boot("survivor", flavor, lab.images.guest(f"accel.nonce={nonce} accel.offset={offset}"))
         servers.wait_for_status(lab, server, "ACTIVE")
