@@ -69,6 +69,93 @@ SSDs busy for a tolerable time without taking much of its processors and of its 
 Example: ``cleaning_workers = 8``
 """,
     ),
+    cfg.ListOpt(
+        "clean_methods",
+        default=["sanitize-block", "sanitize-crypto", "format", "format-crypto", "write-zeroes", "overwrite"],
+        help="""
+How an SSD may be erased once its server is gone, the best first: the first one that the SSD's controller offers is used. The result is
+read back in any case, see ``clean_verify``.
+
+* ``sanitize-block``, ``sanitize-crypto``, ``sanitize-overwrite``: NVMe sanitize, which reaches also what the SSD keeps to itself. It is
+  for the whole NVM subsystem; after a crypto erase zeros are written, because what is read then need not be zero.
+* ``format``, ``format-crypto``: NVMe format with user-data erase, or with cryptographic erase and zeros after it.
+* ``write-zeroes``: the controller is told to write zeros, or the kernel writes them where it cannot.
+* ``overwrite``: zeros are written as data.
+* ``none``: nothing is erased and nothing is read back. The next server reads what the one before has written! Only by itself, and for
+  persistent memory as well, which otherwise is always overwritten with zeros.
+
+The default leaves ``sanitize-overwrite`` out, which takes hours and wears the SSD more than it proves.
+
+Example: ``clean_methods = format,write-zeroes``
+""",
+    ),
+    cfg.StrOpt(
+        "clean_verify",
+        default="whole",
+        choices=[
+            ("whole", "every byte is read"),
+            ("sample", "both ends, where partition tables lie, and 64 places by chance are read, 4 MiB each"),
+        ],
+        help="""
+How a device is read back after it was erased. What was never offered before is read as a whole in any case, because nobody erased it.
+""",
+    ),
+    cfg.IntOpt(
+        "clean_timeout",
+        default=6 * 3600,
+        min=60,
+        help="""
+Seconds that one attempt to clean one device may take, reading it back included. The default is enough to write and read 15 TB at
+1.5 GB/s each. One that takes longer has failed: see ``clean_attempts``.
+""",
+    ),
+    cfg.IntOpt(
+        "clean_attempts",
+        default=4,
+        min=1,
+        help="""
+How often nova-compute tries to clean a device by itself: at once, and after each failure 1, 5 and then every 30 minutes later. After the
+last the device stays reserved until an operator says ``nova-accel device clean``.
+""",
+    ),
+    cfg.BoolOpt(
+        "one_time_use",
+        default=False,
+        help="""
+Whether a device that was in a guest stays reserved until somebody else has cleaned it and said ``nova-accel device clean --done-by NAME``.
+Nothing of it is erased by nova-compute then; it is still read back as ``clean_verify`` says before it is offered again.
+""",
+    ),
+    cfg.StrOpt(
+        "cleaning_record",
+        default="$state_path/nova_accel/cleaning.jsonl",
+        help="""
+The file to which each attempt to clean a device adds one line of JSON, for an auditor: device, serial number, size, method, begin, end,
+verification, result and the server that had it.
+""",
+    ),
+    cfg.StrOpt(
+        "on_rebuild",
+        default="clean",
+        choices=[
+            ("clean", "its devices are erased and read back, and the rebuild waits for that"),
+            ("keep", "its devices keep their content"),
+        ],
+        help="""
+What becomes of a server's devices when it is rebuilt. It keeps the same ones either way. The default is what a rebuild does to a local
+disk; ``keep`` is what it does to a volume.
+""",
+    ),
+    cfg.IntOpt(
+        "ssd_wear_limit",
+        default=100,
+        min=1,
+        max=254,
+        help="""
+An SSD that reports more than this as used of its life, in percent, is not offered any more. The default is the vendor's own estimate of
+its end; an SSD may go on beyond it.
+""",
+    ),
     cfg.StrOpt(
         "ledger_path",
         default="$state_path/nova_accel/ledger.sqlite",
@@ -90,6 +177,16 @@ class Settings:
     ledger_path: str
     pmem_namespaces: tuple[str, ...] = ()
     cleaning_workers: int = 4
+    clean_methods: tuple[str, ...] = ("format", "write-zeroes")
+    clean_verify: str = "whole"
+    clean_timeout_s: int = 6 * 3600
+    clean_attempts: int = 4
+    one_time_use: bool = False
+    cleaning_record: str = ""
+    """Empty: none is kept."""
+    on_rebuild: str = "clean"
+    ssd_wear_limit: int = 100
+    """Percent."""
 
 
 def register(conf: cfg.ConfigOpts) -> None:
@@ -108,6 +205,14 @@ def read(conf: cfg.ConfigOpts) -> Settings:
         ledger_path=group.ledger_path,
         pmem_namespaces=tuple(group.pmem_namespaces),
         cleaning_workers=group.cleaning_workers,
+        clean_methods=tuple(group.clean_methods),
+        clean_verify=group.clean_verify,
+        clean_timeout_s=group.clean_timeout,
+        clean_attempts=group.clean_attempts,
+        one_time_use=group.one_time_use,
+        cleaning_record=group.cleaning_record,
+        on_rebuild=group.on_rebuild,
+        ssd_wear_limit=group.ssd_wear_limit,
     )
 
 

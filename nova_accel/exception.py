@@ -24,6 +24,10 @@ class PrivilegedCallError(AccelError):
         self.reason = reason
 
 
+class DeviceLost(PrivilegedCallError):
+    """A device hangs, or did not come back: to try again by itself would hang again, so somebody has to look at it."""
+
+
 class ParseError(AccelError):
     """A tool's output as a whole is not what the tool documents."""
 

@@ -52,7 +52,21 @@ class Host(Protocol):
         """Size in bytes of each namespace."""
 
     def erase(self, address: str, serial: str, method: str) -> None:
-        """Erase every namespace."""
+        """Erase every namespace in one command of the controller's: ``format`` or ``format-crypto``."""
+
+    def zero(
+        self, address: str, serial: str, namespace: str, method: str, offset_bytes: int, length_bytes: int
+    ) -> None:
+        """Make a part of a namespace zero, durably: ``write-zeroes`` or ``overwrite``."""
+
+    def sanitize(self, address: str, serial: str, method: str) -> None:
+        """Have the controller begin ``sanitize-block``, ``sanitize-crypto`` or ``sanitize-overwrite``."""
+
+    def sanitize_log(self, address: str, serial: str) -> str:
+        """What ``nvme sanitize-log -o json`` prints."""
+
+    def smart_logs(self, addresses: Sequence[str]) -> dict[str, str]:
+        """What ``nvme smart-log -o json`` prints of each of these SSDs; one that could not be asked is left out."""
 
     def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
         """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""
@@ -77,8 +91,11 @@ class Host(Protocol):
     def namespace_size(self, dev: str, uuid: str) -> int:
         """Size in bytes of the dax device."""
 
-    def zero_namespace(self, dev: str, uuid: str) -> None:
-        """Write zeros to the whole dax device, durably; refused like :meth:`check_namespace`."""
+    def zero_namespace(self, dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> None:
+        """Write zeros to a part of the dax device, durably; refused like :meth:`check_namespace`."""
+
+    def link_namespace(self, dev: str, uuid: str) -> str:
+        """Make the stable path of the dax device, ``/dev/nova_accel/<uuid>``, and return it; repeated without harm."""
 
     def namespace_first_nonzero(self, dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> int:
         """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""

@@ -7,3 +7,7 @@ class Refused(Exception):
 
 class Failed(Exception):
     """Root's side tried and something went wrong: the sentence says what."""
+
+
+class Lost(Failed):
+    """A device did not come back from a reset, or does not answer: to try again would only hang again."""
