@@ -47,6 +47,10 @@ class LedgerError(AccelError):
         self.reason = reason
 
 
+class NotALedger(LedgerError):
+    """The file belongs to another program: the option names the wrong one."""
+
+
 class HandleUnavailable(AccelError):
     """A server asked for a handle that it must not get."""
 

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from nova_accel.ledger.states import State
 from nova_accel.model import HandleId
 
+ELIGIBLE = "eligible"
+"""The verdict on what may be given away, in the words of :mod:`nova_accel.eligibility.verdict`."""
+
+QUARANTINED = "quarantined: "
+"""How the reason of a drain begins that nova-compute itself has ordered."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -27,11 +33,22 @@ class Entry:
     """Since when an operator wants it cleaned; None when nobody does."""
     cleaned: str | None = None
     """When and how it was last proven clean."""
+    failures: int = 0
+    """How many attempts to clean it failed, one after the other."""
+    retry_at: str | None = None
+    """When nova-compute tries again by itself, UTC, ISO 8601; None when it does not."""
+    done_by: str | None = None
+    """Who else says to have cleaned it; None when nobody does, or it was read back since."""
 
     @property
     def may_be_erased(self) -> bool:
         """Whether there is evidence that its last server released it."""
         return self.released is not None
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether it hung or did not come back, so that only an operator may have it touched again."""
+        return self.drained is not None and self.drained.startswith(QUARANTINED)
 
 
 @dataclass(frozen=True)

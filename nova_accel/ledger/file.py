@@ -2,38 +2,36 @@
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nova_accel.exception import LedgerError
+from nova_accel.exception import LedgerError, NotALedger
 from nova_accel.ledger import schema
 
 _LOCK_WAIT_S = 30.0
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# What SQLite keeps beside its file while it is in use.
+_BESIDE = ("", "-wal", "-shm")
 
 
 class LedgerFile:
     """One file. Safe to use from several threads and processes: every call has a connection of its own."""
 
     def __init__(self, path: str) -> None:
-        """Open the file, and make it when there is none.
-
-        :raises LedgerError: when that is not possible
-        """
+        """Open nothing yet: the first use makes the file when there is none, or brings an older one up to date."""
         self.path = path
         self.revision = 0
         """How often this process has written: what was read at a revision still holds, but for what other processes write."""
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LedgerError(path, f"its folder cannot be made: {error.strerror}") from error
-        with self.connection() as connection:
-            schema.prepare(connection)
+        self._is_ready = False
+        self._making_ready = threading.Lock()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, news: bool = True) -> Iterator[sqlite3.Connection]:
         """Read and write with nobody else writing meanwhile; undone as a whole when the block raises.
 
+        :param news: whether what is written may change what is offered
         :raises LedgerError: when the file cannot be read or written
         """
         with self.connection() as connection:
@@ -41,7 +39,7 @@ class LedgerFile:
             connection.execute("BEGIN IMMEDIATE")
             with connection:
                 yield connection
-            self.revision += 1
+            self.revision += news
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -49,6 +47,56 @@ class LedgerFile:
 
         :raises LedgerError: when the file cannot be read
         """
+        self.make_ready()
+        with self._opened() as connection:
+            yield connection
+
+    def is_broken(self) -> bool:
+        """Whether the file is there and is no SQLite file, or a damaged one; whatever else is wrong with it may pass."""
+        if not Path(self.path).is_file():
+            return False
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, timeout=_LOCK_WAIT_S)) as connection:
+                return [row[0] for row in connection.execute("PRAGMA quick_check")] != ["ok"]
+        except sqlite3.Error as error:
+            return error.sqlite_errorcode in _BROKEN
+
+    def set_aside(self) -> Path:
+        """Give a broken file another name, so that a new one is begun.
+
+        :returns: what it is called now
+        :raises LedgerError: when it cannot be renamed
+        """
+        aside = Path(f"{self.path}.broken-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        try:
+            for more in _BESIDE:
+                with contextlib.suppress(FileNotFoundError):
+                    Path(self.path + more).rename(f"{aside}{more}")
+        except OSError as error:
+            raise LedgerError(self.path, f"it is broken and cannot be renamed: {error.strerror}") from error
+        self._is_ready = False
+        self.revision += 1
+        return aside
+
+    def make_ready(self) -> None:
+        """Make the file when there is none, or bring an older one up to date.
+
+        :raises LedgerError: when that is not possible
+        """
+        # A file that went away is made again, as an empty one: what it knew is then to be found out anew.
+        if self._is_ready and Path(self.path).exists():
+            return
+        with self._making_ready:
+            try:
+                Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LedgerError(self.path, f"its folder cannot be made: {error.strerror}") from error
+            with self._opened() as connection:
+                schema.prepare(connection)
+            self._is_ready = True
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
             with contextlib.closing(
                 sqlite3.connect(self.path, timeout=_LOCK_WAIT_S, isolation_level=None)
@@ -56,6 +104,8 @@ class LedgerFile:
                 # FULL: a commit is on the disk when it returns, also if the power fails the next moment.
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
+        except sqlite3.NotSupportedError as error:
+            raise NotALedger(self.path, str(error)) from error
         except sqlite3.Error as error:
             raise LedgerError(self.path, str(error)) from error
 

@@ -67,12 +67,29 @@ class OperatorsPart:
                 raise HandleUnavailable(
                     identity, _WHO, f"it is {known.state.value}{whose}, so there is nothing to clean"
                 )
-            connection.execute("UPDATE handle SET asked = ? WHERE identity = ?", (now(), identity))
+            connection.execute("UPDATE handle SET asked = ?, failures = 0 WHERE identity = ?", (now(), identity))
             if erase_foreign_data and not known.may_be_erased:
                 connection.execute(
                     "UPDATE handle SET released = ? WHERE identity = ?",
                     (f"an operator said at {now()} that its content may be erased", identity),
                 )
+            _count(connection)
+        return known
+
+    def done_by(self, identity: str, who: str) -> Entry:
+        """Have a handle that somebody else has cleaned read back, and offered again if it holds nothing.
+
+        :param who: in the operator's words, for the record
+        :returns: the entry as it was before
+        :raises HandleUnavailable: when the ledger does not know it, nobody released it, or it is not waiting for that
+        """
+        with self._file.transaction() as connection:
+            known = _known(connection, identity)
+            if known.state not in _CLEANABLE or not known.may_be_erased:
+                raise HandleUnavailable(identity, _WHO, f"it is {known.state.value} and does not wait for a cleaner")
+            connection.execute(
+                "UPDATE handle SET asked = ?, failures = 0, done_by = ? WHERE identity = ?", (now(), who, identity)
+            )
             _count(connection)
         return known
 

@@ -1,6 +1,7 @@
 """Rows of the table of handles, inside a transaction that somebody else began."""
 
 import sqlite3
+from typing import Any
 
 from nova_accel.exception import HandleUnavailable
 from nova_accel.ledger.entry import Entry
@@ -8,10 +9,13 @@ from nova_accel.ledger.file import now
 from nova_accel.ledger.states import Event, State, after
 from nova_accel.model import HandleId
 
-ENTRIES = "SELECT resource_class, identity, provider, state, server, released, reason, since, drained, asked, cleaned FROM handle"
+ENTRIES = (
+    "SELECT resource_class, identity, provider, state, server, released, reason, since, drained, asked, cleaned,"
+    " failures, retry_at, done_by FROM handle"
+)
 
 
-def entry(row: tuple[str, ...]) -> Entry:
+def entry(row: tuple[Any, ...]) -> Entry:
     """Make the value of a row of :data:`ENTRIES`."""
     resource_class, identity, provider, state, *rest = row
     return Entry(HandleId(resource_class, identity), provider, State(state), *rest)

@@ -2,10 +2,31 @@
 
 import sqlite3
 
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x6E61636C  # "nacl"
 
-_TABLES = """
+_CLEANING = """
+CREATE TABLE cleaning (            -- the last attempt that came to an end, of each handle
+    identity       TEXT PRIMARY KEY,
+    method         TEXT NOT NULL,
+    began          TEXT NOT NULL,  -- UTC, ISO 8601
+    ended          TEXT NOT NULL,
+    verified       TEXT NOT NULL,
+    result         TEXT NOT NULL,
+    version        TEXT NOT NULL,  -- of nova_accel
+    server         TEXT            -- uuid of the server that had it
+) STRICT, WITHOUT ROWID;
+CREATE TABLE underway (            -- what is being done to a handle now
+    identity       TEXT PRIMARY KEY,
+    words          TEXT NOT NULL,
+    done_bytes     INTEGER NOT NULL,
+    total_bytes    INTEGER NOT NULL,
+    began          TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_TABLES = (
+    """
 CREATE TABLE handle (
     identity       TEXT PRIMARY KEY,  -- what stays when address, label or configuration change
     resource_class TEXT NOT NULL,
@@ -17,7 +38,10 @@ CREATE TABLE handle (
     drained        TEXT,           -- why an operator drained it; NULL: it is not
     asked          TEXT,           -- since when an operator wants it cleaned; NULL: nobody does
     cleaned        TEXT,           -- when and how it was last proven clean
-    since          TEXT NOT NULL   -- UTC, ISO 8601
+    since          TEXT NOT NULL,  -- UTC, ISO 8601
+    failures       INTEGER NOT NULL DEFAULT 0,  -- attempts to clean it that failed, one after the other
+    retry_at       TEXT,           -- when the next one is made; NULL: none, unless an operator asks
+    done_by        TEXT            -- who else says to have cleaned it; NULL: nobody, or it was read back since
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sighting (
     address        TEXT PRIMARY KEY,
@@ -35,6 +59,17 @@ CREATE TABLE note (
     value          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+    + _CLEANING
+)
+
+_FROM_2 = (
+    """
+ALTER TABLE handle ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE handle ADD COLUMN retry_at TEXT;
+ALTER TABLE handle ADD COLUMN done_by TEXT;
+"""
+    + _CLEANING
+)
 
 # A sighting of version 1 is only the last look's result; the next look makes it anew. Its serials must stay, because a
 # device on vfio-pci shows none.
@@ -65,9 +100,11 @@ def prepare(connection: sqlite3.Connection) -> None:
         if version == 0 and application == 0:
             _run(connection, _TABLES)
         elif application != APPLICATION_ID:
-            raise sqlite3.DatabaseError("it is an SQLite file of another program")
+            raise sqlite3.NotSupportedError("it is an SQLite file of another program")
         elif version == 1:
             _run(connection, _FROM_1.format(tables=_TABLES))
+        elif version == 2:
+            _run(connection, _FROM_2)
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"it has schema {version}, this nova_accel knows {VERSION}")
 

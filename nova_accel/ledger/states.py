@@ -22,6 +22,7 @@ class Event(enum.Enum):
     """What can happen to a handle."""
 
     CLAIM = "claim"
+    ADOPT = "adopt"
     GIVE_BACK = "give back"
     RELEASE = "release"
     FOUND_ZERO = "found zero"
@@ -34,6 +35,8 @@ class Event(enum.Enum):
 _AFTER = {
     (State.AVAILABLE, Event.CLAIM): State.ASSIGNED,
     (State.ASSIGNED, Event.CLAIM): State.ASSIGNED,  # by the same server only: the ledger sees to that
+    (State.AVAILABLE, Event.ADOPT): State.ASSIGNED,  # Nova gave it to a server that this ledger does not know of
+    (State.DIRTY, Event.ADOPT): State.ASSIGNED,  # likewise, if nobody released it: the ledger sees to that
     (State.ASSIGNED, Event.GIVE_BACK): State.AVAILABLE,  # it never reached a guest
     (State.ASSIGNED, Event.RELEASE): State.DIRTY,
     (State.DIRTY, Event.FOUND_ZERO): State.AVAILABLE,

@@ -4,7 +4,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from nova_accel.exception import HandleUnavailable
-from nova_accel.ledger.entry import Entry
+from nova_accel.ledger.age import Age
+from nova_accel.ledger.cleanings import Cleanings
+from nova_accel.ledger.entry import QUARANTINED, Entry
 from nova_accel.ledger.file import LedgerFile, now
 from nova_accel.ledger.operator import OperatorsPart
 from nova_accel.ledger.rows import ENTRIES, apply, entry, find, required
@@ -16,15 +18,20 @@ from nova_accel.model import HandleId
 class Ledger:
     """The ledger in one file. Safe to use from several threads and processes."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, open_now: bool = True) -> None:
         """Open the ledger, and make it when there is none.
 
+        :param open_now: False leaves that to the first use; every use raises the same error while it is not possible
         :raises nova_accel.exception.LedgerError: when that is not possible
         """
         self.path = path
         self._file = LedgerFile(path)
         self.sightings = Sightings(self._file)
         self.operator = OperatorsPart(self._file)
+        self.cleanings = Cleanings(self._file)
+        self.age = Age(self._file)
+        if open_now:
+            self._file.make_ready()
 
     @property
     def revision(self) -> int:
@@ -38,16 +45,13 @@ class Ledger:
         return {one.handle: one for one in map(entry, rows)}
 
     def of_server(self, server: str) -> tuple[Entry, ...]:
-        """The handles that a server has or has not released yet."""
+        """The handles that a server has, or had and has not released yet."""
         return tuple(e for e in self.entries().values() if e.server == server and e.state is State.ASSIGNED)
 
     def add(self, handle: HandleId, provider: str, reason: str) -> None:
         """Note a handle that was never offered before, as dirty; one that is known stays as it is."""
         with self._file.transaction() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO handle (identity, resource_class, provider, state, reason, since) VALUES (?,?,?,?,?,?)",
-                (handle.identity, handle.resource_class, provider, State.DIRTY.value, reason, now()),
-            )
+            _insert(connection, handle, provider, reason)
 
     def move(self, handle: HandleId, provider: str) -> None:
         """Note that a handle which no server has is of another resource class or provider now: its label was changed."""
@@ -58,6 +62,20 @@ class Ledger:
                     "UPDATE handle SET resource_class = ?, provider = ? WHERE identity = ?",
                     (handle.resource_class, provider, handle.identity),
                 )
+
+    def adopt(self, handle: HandleId, provider: str, server: str) -> None:
+        """Note that a server has a handle, as Nova says, which this ledger did not know: it was lost, or is an older copy.
+
+        :raises HandleUnavailable: when another server has it, or it is being cleaned after one
+        """
+        with self._file.transaction() as connection:
+            known = find(connection, handle.identity)
+            if known is None:
+                _insert(connection, handle, provider, "")
+            elif known.may_be_erased or (known.state is State.ASSIGNED and known.server != server):
+                raise HandleUnavailable(handle.identity, server, _who_has(known))
+            if known is None or known.state is not State.ASSIGNED:
+                apply(connection, handle, Event.ADOPT, server=server, released=None)
 
     def claim(self, handles: Sequence[HandleId], server: str) -> tuple[HandleId, ...]:
         """Give handles to a server, all or none. From now on they count as used.
@@ -72,6 +90,8 @@ class Ledger:
             fresh = tuple(one.handle for one in entries if one.state is not State.ASSIGNED)
             for handle in fresh:
                 apply(connection, handle, Event.CLAIM, server=server, released=None)
+            count = self.age.count(connection, len(fresh))
+        self.age.remember(count)
         return fresh
 
     def give_back(self, handles: Iterable[HandleId], server: str) -> None:
@@ -110,7 +130,7 @@ class Ledger:
             _note_clean(connection, handle, "read as a whole, all zero")
 
     def host_used_it(self, handle: HandleId, reason: str) -> None:
-        """Note that the host uses an available handle, so nothing is proven about it any more."""
+        """Note that nothing is proven any more about an available handle, because the host used it or it was away."""
         with self._file.transaction() as connection:
             apply(connection, handle, Event.HOST_USED_IT, server=None, released=None, reason=reason)
 
@@ -124,24 +144,66 @@ class Ledger:
             if not known.may_be_erased:
                 raise HandleUnavailable(handle.identity, "the cleaner", "nobody released it, so it must not be erased")
             apply(connection, handle, Event.CLEAN, server=known.server, released=known.released, reason="being cleaned")
-            connection.execute("UPDATE handle SET asked = NULL WHERE identity = ?", (handle.identity,))
+            connection.execute("UPDATE handle SET asked = NULL, retry_at = NULL WHERE identity = ?", (handle.identity,))
 
     def cleaned(self, handle: HandleId, how: str) -> None:
         """Note that cleaning was verified.
 
-        :param how: the method, for the operator
+        :param how: method and proof, for the operator
         """
         with self._file.transaction() as connection:
             apply(connection, handle, Event.CLEANED, server=None, released=None)
-            _note_clean(connection, handle, f"{how}, then read as a whole, all zero")
+            _note_clean(connection, handle, how)
 
-    def cleaning_failed(self, handle: HandleId, reason: str) -> None:
-        """Note why a handle stays reserved."""
+    def cleaning_failed(self, handle: HandleId, reason: str, retry_at: str | None = None) -> None:
+        """Note why a handle stays reserved.
+
+        :param retry_at: when nova-compute tries again by itself; None when it does not
+        """
         with self._file.transaction() as connection:
             known = required(connection, handle, "the cleaner")
             apply(
                 connection, handle, Event.CLEANING_FAILED, server=known.server, released=known.released, reason=reason
             )
+            connection.execute(
+                "UPDATE handle SET failures = failures + 1, retry_at = ?, done_by = NULL WHERE identity = ?",
+                (retry_at, handle.identity),
+            )
+
+    def quarantine(self, handle: HandleId, reason: str) -> None:
+        """Note that a handle hangs or did not come back: drained until an operator undrains it."""
+        with self._file.transaction() as connection:
+            connection.execute(
+                "UPDATE handle SET drained = ?, retry_at = NULL WHERE identity = ?",
+                (f"{QUARANTINED}{reason}", handle.identity),
+            )
+
+    def doubt_all(self, reason: str) -> int:
+        """Take nothing for clean any more.
+
+        :returns: how many handles were taken for clean
+        """
+        with self._file.transaction() as connection:
+            rows = connection.execute(ENTRIES + " WHERE state = ?", (State.AVAILABLE.value,)).fetchall()
+            for row in rows:
+                apply(connection, entry(row).handle, Event.HOST_USED_IT, server=None, released=None, reason=reason)
+        return len(rows)
+
+    def probe(self) -> None:
+        """Write something of no meaning.
+
+        :raises nova_accel.exception.LedgerError: when nothing can be written now: read-only, disk full, damaged, not ours
+        """
+        with self._file.transaction(news=False) as connection:
+            connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES ('probe', abs(random() % 1000))")
+
+    def set_aside_if_broken(self) -> str:
+        """Begin a new ledger when this one is damaged.
+
+        :returns: what the damaged one is called now; empty when it is not damaged
+        :raises nova_accel.exception.LedgerError: when it cannot be renamed
+        """
+        return str(self._file.set_aside()) if self._file.is_broken() else ""
 
     def explain(self, handle: HandleId, reason: str) -> None:
         """Note why a handle is not available, its state unchanged."""
@@ -153,7 +215,15 @@ class Ledger:
 
 def _note_clean(connection: sqlite3.Connection, handle: HandleId, how: str) -> None:
     connection.execute(
-        "UPDATE handle SET cleaned = ?, asked = NULL WHERE identity = ?", (f"{now()}: {how}", handle.identity)
+        "UPDATE handle SET cleaned = ?, asked = NULL, failures = 0, retry_at = NULL, done_by = NULL WHERE identity = ?",
+        (f"{now()}: {how}", handle.identity),
+    )
+
+
+def _insert(connection: sqlite3.Connection, handle: HandleId, provider: str, reason: str) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO handle (identity, resource_class, provider, state, reason, since) VALUES (?,?,?,?,?,?)",
+        (handle.identity, handle.resource_class, provider, State.DIRTY.value, reason, now()),
     )
 
 
@@ -163,6 +233,10 @@ def _refuse_unless_claimable(one: Entry, server: str) -> None:
     if one.state is State.AVAILABLE and one.drained is not None:
         raise HandleUnavailable(one.handle.identity, server, f"it is drained ({one.drained})")
     if one.state is not State.AVAILABLE:
-        whose = f" to server {one.server}" if one.state is State.ASSIGNED else ""
-        why = f" ({one.reason})" if one.reason else ""
-        raise HandleUnavailable(one.handle.identity, server, f"it is {one.state.value}{whose}{why}")
+        raise HandleUnavailable(one.handle.identity, server, _who_has(one))
+
+
+def _who_has(one: Entry) -> str:
+    whose = f" to server {one.server}" if one.state is State.ASSIGNED else ""
+    why = f" ({one.reason})" if one.reason else ""
+    return f"it is {one.state.value}{whose}{why}"
