@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from nova_accel.discovery import namespaces, remembered, ssds
+from nova_accel.discovery import health, namespaces, remembered, ssds
 from nova_accel.discovery.candidate import NAMESPACE, SSD, Candidate, Snapshot
 from nova_accel.discovery.memory import Memory, is_about_to_be_offered
 from nova_accel.drivers.base import ChoosesByName, Driver, NamespaceDriver, SsdDriver
@@ -19,20 +19,27 @@ NOTHING = Snapshot()
 Found = TypeVar("Found")
 
 
-def look(host: Host, drivers: Sequence[Driver], memory: Memory, before: Snapshot = NOTHING) -> Snapshot:
+def look(
+    host: Host,
+    drivers: Sequence[Driver],
+    memory: Memory,
+    before: Snapshot = NOTHING,
+    wear_limit_percent: int = 100,
+) -> Snapshot:
     """Look at the host. Only the tools that an enabled driver needs are run.
 
     A tool that cannot be run, or prints what cannot be read as a whole, costs the news of its sort of device only, with a warning:
     what was known of it stays.
 
     :param before: what the look before found, in this process
+    :param wear_limit_percent: an SSD that has used more of its life is not offered
     """
     host_use = usage.read_host(host.roots)
     for_ssds = [one for one in drivers if isinstance(one, SsdDriver)]
     for_namespaces = [one for one in drivers if isinstance(one, NamespaceDriver)]
     found = Snapshot(warnings=host_use.warnings)
     if for_ssds:
-        found += _tried(SSD, lambda: _ssds(host, host_use, for_ssds, memory), memory, before)
+        found += _tried(SSD, lambda: _ssds(host, host_use, for_ssds, memory, wear_limit_percent), memory, before)
     if for_namespaces:
         found += _tried(NAMESPACE, lambda: _namespaces(host, host_use, for_namespaces, memory), memory, before)
     return found
@@ -63,7 +70,9 @@ def _tried(what: str, find: Callable[[], Snapshot], memory: Memory, before: Snap
     )
 
 
-def _ssds(host: Host, host_use: HostUse, drivers: Sequence[SsdDriver], memory: Memory) -> Snapshot:
+def _ssds(
+    host: Host, host_use: HostUse, drivers: Sequence[SsdDriver], memory: Memory, wear_limit_percent: int
+) -> Snapshot:
     parsed = lspci.parse(host.lspci())
     found = ssds.find(host.roots, host_use, parsed.records, drivers, memory)
     found = _asked(found, memory, host.who_uses, "held_by")
@@ -76,7 +85,16 @@ def _ssds(host: Host, host_use: HostUse, drivers: Sequence[SsdDriver], memory: M
         "signatures",
         in_use_too=True,
     )
-    return Snapshot(tuple(found), parsed.warnings, frozenset({SSD}))
+    # Last, because what is used anyway is not asked how it is.
+    asked = {one.address for one in found if _is_asked(one, memory)}
+    healths, unread = health.ask(host, sorted(asked))
+    found = [
+        one.with_evidence(health=healths.get(one.address), wear_limit_percent=wear_limit_percent)
+        if one.address in asked
+        else one
+        for one in found
+    ]
+    return Snapshot(tuple(found), parsed.warnings + unread, frozenset({SSD}))
 
 
 def _namespaces(host: Host, host_use: HostUse, drivers: Sequence[NamespaceDriver], memory: Memory) -> Snapshot:
@@ -125,7 +143,8 @@ def _asked(
     ]
 
 
-def _is_asked(candidate: Candidate, memory: Memory, *, in_use_too: bool) -> bool:
-    handle = candidate.handle
-    seems_free = candidate.verdict.eligible or (in_use_too and bool(candidate.evidence.held_by))
+def _is_asked(candidate: Candidate, memory: Memory, *, in_use_too: bool = False) -> bool:
+    handle, verdict = candidate.handle, candidate.verdict
+    # What is only unwell is offered again later: what the host does with it meanwhile must not go unseen.
+    seems_free = verdict.eligible or verdict.reason.is_about_health or (in_use_too and bool(candidate.evidence.held_by))
     return seems_free and is_about_to_be_offered(memory.by_identity().get(handle.id.identity if handle else ""))

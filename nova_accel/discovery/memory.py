@@ -21,7 +21,8 @@ class Others:
     """Who else on this host may have, or give away, a device."""
 
     domains: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Uuids of libvirt's domains by what they have: a PCI address, or a path such as ``/dev/dax0.1``, ``/dev/nvme0n1p1``."""
+    """Uuids of libvirt's domains by what they have: a PCI address, or a path such as ``/dev/dax0.1``, ``/dev/nvme0n1p1``.
+    A PMEM namespace is named by its stable path too, which need not lead to it now."""
     unknown: str = ""
     """Why libvirt could not be asked."""
     owner_of_pci: Callable[[PciRecord], str] = _nobody

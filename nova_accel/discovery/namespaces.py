@@ -163,6 +163,7 @@ def _details(record: NamespaceRecord, made_of: Mapping[str, str]) -> dict[str, s
         "align_bytes": str(record.align_bytes or ""),
         "numa_node": "" if record.numa_node is None else str(record.numa_node),
         "dax_device": record.chardev or "",
+        "bad_blocks": str(record.bad_blocks or ""),
         **made_of,
     }
     return {key: value for key, value in details.items() if value}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from nova_accel.facts.pci import PciFacts
 from nova_accel.facts.usage import Use
 from nova_accel.parsers.ndctl import NamespaceRecord
+from nova_accel.parsers.nvme_health import SsdHealth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,10 @@ class SsdEvidence(Evidence):
     """Its block devices."""
     ours_on_vfio: bool = False
     """Whether the ledger says that we bound this very device to vfio-pci."""
+    health: SsdHealth | None = None
+    """What it says of itself; None while it was not asked, or what it said could not be read."""
+    wear_limit_percent: int = 100
+    """More than this used of its life is too much."""
 
 
 @dataclass(frozen=True, kw_only=True)

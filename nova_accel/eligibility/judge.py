@@ -1,6 +1,6 @@
 """The one function that gives verdicts."""
 
-from nova_accel.eligibility import host_side, namespace, ssd
+from nova_accel.eligibility import health, host_side, namespace, ssd
 from nova_accel.eligibility.evidence import Evidence, NamespaceEvidence, SsdEvidence
 from nova_accel.eligibility.verdict import Reason, Verdict
 
@@ -21,9 +21,9 @@ def _first(evidence: Evidence) -> Verdict | None:
         if verdict := check(evidence):
             return verdict
     if isinstance(evidence, SsdEvidence):
-        return _of(tuple(check(evidence) for check in ssd.CHECKS))
+        return _of(tuple(check(evidence) for check in ssd.CHECKS + health.SSD_CHECKS))
     if isinstance(evidence, NamespaceEvidence):
-        return _of(tuple(check(evidence) for check in namespace.CHECKS))
+        return _of(tuple(check(evidence) for check in namespace.CHECKS + health.NAMESPACE_CHECKS))
     return None
 
 

@@ -44,6 +44,9 @@ class Reason(enum.Enum):
     SHARED_IOMMU_GROUP = "shared IOMMU group"
     HAS_VFS = "has VFs"
     NO_RESET = "no reset"
+    CRITICAL_WARNING = "critical warning"
+    SPARE_LOW = "spare low"
+    WORN_OUT = "worn out"
 
     # PMEM namespaces
     FSDAX = "fsdax"
@@ -55,11 +58,17 @@ class Reason(enum.Enum):
     MISALIGNED = "misaligned"
     NO_UUID = "no uuid"
     DUPLICATE_UUID = "duplicate uuid"
+    BAD_BLOCKS = "bad blocks"
 
     @property
     def host_uses_it(self) -> bool:
         """Whether the host may have written to the device, so that nothing is proven about its content any more."""
         return self in _WRITTEN_BY_HOST
+
+    @property
+    def is_about_health(self) -> bool:
+        """Whether the device would be offered were it well, and is as soon as it says that it is again."""
+        return self in _HEALTH
 
 
 _WRITTEN_BY_HOST = frozenset(
@@ -84,6 +93,8 @@ _WRITTEN_BY_HOST = frozenset(
         Reason.SYSTEM_RAM,
     }
 )
+
+_HEALTH = frozenset({Reason.CRITICAL_WARNING, Reason.SPARE_LOW, Reason.WORN_OUT, Reason.BAD_BLOCKS})
 
 
 @dataclass(frozen=True)

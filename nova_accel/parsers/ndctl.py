@@ -45,6 +45,8 @@ class NamespaceRecord:
     enabled: bool
     dax_mode: str | None
     """Of its one dax device: ``devdax`` or ``system-ram``; None without a device, with several, or without ``-v``."""
+    bad_blocks: int = 0
+    """Blocks of 512 bytes that the kernel knows to be bad; ndctl says it without being asked where there are any."""
 
     @property
     def label_uuid(self) -> str | None:
@@ -149,7 +151,13 @@ def _namespace(dev: str, one: JsonObject, region: str | None) -> NamespaceRecord
         numa_node=_numa_node(one),
         enabled=_enabled(one),
         dax_mode=dax.word("mode") if dax else None,
+        bad_blocks=_bad_blocks(one),
     )
+
+
+def _bad_blocks(one: JsonObject) -> int:
+    # ndctl has an unsigned number and prints it as a signed one.
+    return (one.integer("badblock_count", least=-(2**31)) or 0) % 2**32
 
 
 def _region(dev: str, one: JsonObject) -> RegionRecord:

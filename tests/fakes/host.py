@@ -13,6 +13,7 @@ from tests.fakes.pmem import FakeNamespace, FakePmem, FakeRegion
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 _OACS_FORMAT = 2
+_WELL = {"critical_warning": 0, "temperature": 310, "avail_spare": 100, "spare_thresh": 10, "percent_used": 3}
 
 
 @dataclass
@@ -41,6 +42,8 @@ class FakeSsd:
     can_format: bool = True
     erases: bool = True
     """False: the eraser returns success and erases nothing."""
+    smart: dict[str, object] | None = field(default_factory=dict)
+    """What it says of its health where that is not all well, in nvme-cli's words; None: it does not answer."""
     index: int = 0
     bound_to: str | None = "nvme"
     override: str = ""
@@ -85,6 +88,7 @@ class FakeHost:
         self.ndctl = self.pmem.ndctl
         self.namespace_users = self.pmem.namespace_users
         self.check_namespace = self.pmem.check_namespace
+        self.link_namespace = self.pmem.link_namespace
         self.namespace_size = self.pmem.namespace_size
         self.zero_namespace = self.pmem.zero_namespace
         self.namespace_first_nonzero = self.pmem.namespace_first_nonzero
@@ -156,6 +160,13 @@ class FakeHost:
             for at, ssd in found.items()
             if ssd.mounted_elsewhere
         }
+
+    def smart_logs(self, addresses: Sequence[str]) -> dict[str, str]:
+        if addresses:
+            self.calls.append(("smart_logs", *addresses))
+        found = {address: self.ssds[address] for address in addresses if address in self.ssds}
+        answering = {at: ssd.smart for at, ssd in found.items() if ssd.bound_to == "nvme" and ssd.smart is not None}
+        return {at: json.dumps(_WELL | smart) for at, smart in answering.items()}
 
     def hand_over(self, address: str, serial: str) -> None:
         self.calls.append(("hand_over", address, serial))

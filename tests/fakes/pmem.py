@@ -55,6 +55,7 @@ class FakeNamespace:
     content: dict[int, bytes] = field(default_factory=dict)
     user: str = ""
     """A process that has it open or mapped: "daxio (process 7)"."""
+    bad_blocks: int = 0
     erases: bool = True
 
     def __post_init__(self) -> None:
@@ -79,6 +80,8 @@ class FakeNamespace:
         if self.chardev is not None:
             device = {"chardev": self.chardev, "size": self.size_bytes, "mode": self.dax_mode}
             record["daxregion"] = {"id": self.region, "size": self.size_bytes, "devices": [device]}
+        if self.bad_blocks:
+            record["badblock_count"] = self.bad_blocks
         if not self.enabled:
             record["state"] = "disabled"
         return record | ({} if self.name is None else {"name": self.name})
@@ -147,6 +150,18 @@ class FakePmem:
         self._refuse_if_used("check_namespace", namespace)
         return f"/dev/{namespace.chardev}"
 
+    def link_namespace(self, dev: str, uuid: str) -> str:
+        self.calls.append(("link_namespace", dev, uuid))
+        namespace = self._identified("link_namespace", dev, uuid)
+        self.links.mkdir(exist_ok=True)
+        right = {(one.uuid, f"../{one.chardev}") for one in self.namespaces.values()}
+        for link in self.links.iterdir():
+            if (link.name, str(link.readlink())) not in right:
+                link.unlink()
+        if not (self.links / uuid).is_symlink():
+            (self.links / uuid).symlink_to(f"../{namespace.chardev}")
+        return f"/dev/nova_accel/{uuid}"
+
     def namespace_size(self, dev: str, uuid: str) -> int:
         return self._identified("namespace_size", dev, uuid).size_bytes
 
@@ -180,6 +195,11 @@ class FakePmem:
     @staticmethod
     def _used(namespace: FakeNamespace) -> str:
         return f"{namespace.user} has /dev/{namespace.chardev} mapped"
+
+    @property
+    def links(self) -> Path:
+        """Where the stable paths are; a reboot takes it away."""
+        return self._root / "dev/nova_accel"
 
     @property
     def _nd(self) -> Path:

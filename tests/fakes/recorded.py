@@ -13,7 +13,8 @@ from typing import Any
 
 from nova_accel.facts.roots import Roots
 
-RECORDED = Path(__file__).parents[1] / "data/recorded"
+DATA = Path(__file__).parents[1] / "data"
+RECORDED = DATA / "recorded"
 _BLOCK_DEVICE = re.compile(r"/sys/block/([^/]+)/(.*)")
 _CONTROLLER = re.compile(r"/sys/class/nvme/([^/]+)/(.*)")
 
@@ -143,6 +144,10 @@ class RecordedHost:
 
     def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
         return self._answered("signatures", addresses)
+
+    def smart_logs(self, addresses: Sequence[str]) -> dict[str, str]:
+        well = (DATA / "captures/nvme2-smart.json").read_text()
+        return dict.fromkeys(addresses, well) | self._answered("smart_logs", addresses)
 
     def ndctl(self) -> str:
         return self._ndctl

@@ -11,10 +11,12 @@ from nova_accel.facts.pci import PciFacts
 from nova_accel.facts.usage import Use, UseKind
 from nova_accel.model import PciAddress
 from nova_accel.parsers.ndctl import NamespaceRecord
+from nova_accel.parsers.nvme_health import SsdHealth
 from nova_accel.privsep.reading import UNREADABLE
 
 PCI = PciFacts(PciAddress(0, 1, 0, 0), "boot:1", "nvme", "7", (), None)
-GOOD = SsdEvidence(pci=PCI, driver="nvme_ssd_driver", serial="SN1", namespaces=("nvme0n1",))
+WELL = SsdHealth(critical_warning=0, spare_percent=100, least_spare_percent=10, used_percent=3)
+GOOD = SsdEvidence(pci=PCI, driver="nvme_ssd_driver", serial="SN1", namespaces=("nvme0n1",), health=WELL)
 VFIO = replace(GOOD, pci=replace(PCI, kernel_driver="vfio-pci"), namespaces=())
 UUID = "5d0b6d2c-8f0e-4a55-9a3b-2c7f9a1e6b41"
 RECORD = NamespaceRecord(
@@ -38,6 +40,10 @@ PMEM = NamespaceEvidence(record=RECORD, driver="intel_pmem_driver")
 
 def used(kind, words="somehow", partition=False):
     return replace(GOOD, usage=(Use(kind, "nvme0n1p1" if partition else "nvme0n1", partition, words),))
+
+
+def health(**says):
+    return replace(GOOD, health=replace(WELL, **says))
 
 
 def pmem(**record):
@@ -78,6 +84,9 @@ CASES = {
     Reason.SHARED_IOMMU_GROUP: (replace(GOOD, pci=replace(PCI, group_others=("0000:02:00.0",))), GOOD),
     Reason.HAS_VFS: (replace(GOOD, pci=replace(PCI, vfs=2)), GOOD),
     Reason.NO_RESET: (replace(GOOD, pci=replace(PCI, can_reset=False)), GOOD),
+    Reason.CRITICAL_WARNING: (health(critical_warning=0b100), health(critical_warning=0)),
+    Reason.SPARE_LOW: (health(spare_percent=9), health(spare_percent=10)),
+    Reason.WORN_OUT: (health(used_percent=101), health(used_percent=100)),
     Reason.FSDAX: (pmem(mode="fsdax"), PMEM),
     Reason.SECTOR: (pmem(mode="sector"), PMEM),
     Reason.RAW: (pmem(mode="raw"), pmem(mode="raw", enabled=False)),
@@ -87,6 +96,7 @@ CASES = {
     Reason.MISALIGNED: (pmem(size_bytes=3 * 1024**2), pmem(size_bytes=4 * 1024**2)),
     Reason.NO_UUID: (pmem(raw_uuid=None), pmem(uuid=None)),
     Reason.DUPLICATE_UUID: (replace(PMEM, same_uuid=("namespace1.0",)), PMEM),
+    Reason.BAD_BLOCKS: (pmem(bad_blocks=17), pmem(bad_blocks=0)),
 }
 
 

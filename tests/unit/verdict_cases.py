@@ -10,7 +10,7 @@ from functools import partial
 
 from nova_accel.eligibility.verdict import Reason
 from nova_accel.exception import PrivilegedCallError
-from tests.fakes.recorded import RecordedHost, shapes
+from tests.fakes.recorded import DATA, RecordedHost, shapes
 
 Edit = Callable[[RecordedHost], None]
 
@@ -123,6 +123,12 @@ def _alone_in_its_group(host: RecordedHost) -> None:
 
 def _signatures_are(address: str, *types: str) -> Edit:
     return lambda host: host.edit_answer("signatures", address, list(types))
+
+
+def _health(address: str, **says: object) -> Edit:
+    """Let an SSD say something else of its health than the one that was recorded."""
+    well = json.loads((DATA / "captures/nvme2-smart.json").read_text())
+    return lambda host: host.edit_answer("smart_logs", address, json.dumps(well | says))
 
 
 def _recorded(at: str, says: str) -> Sight:
@@ -278,6 +284,26 @@ CASES = {
             edit=lambda host: host.edit_file(f"/sys/bus/pci/devices/{ssd('no-reset')}/reset_method", "bus"),
         ),
     ),
+    Reason.CRITICAL_WARNING: Case(
+        Sight(
+            ssd("free"),
+            "edited: it warns that it is unreliable and its spare blocks are nearly used up",
+            edit=_health(ssd("free"), critical_warning=0b101, avail_spare=3, spare_thresh=10),
+        ),
+        Sight(ssd("free"), "only the spare blocks", edit=_health(ssd("free"), critical_warning=0b001)),
+    ),
+    Reason.SPARE_LOW: Case(
+        Sight(
+            ssd("free"),
+            "edited: less is left of its spare blocks than its vendor's limit, and it does not warn",
+            edit=_health(ssd("free"), avail_spare=9, spare_thresh=10),
+        ),
+        Sight(ssd("free"), "exactly the limit", edit=_health(ssd("free"), avail_spare=10, spare_thresh=10)),
+    ),
+    Reason.WORN_OUT: Case(
+        Sight(ssd("free"), "edited: it has used more than its life", edit=_health(ssd("free"), percent_used=101)),
+        Sight(ssd("free"), "exactly its life", edit=_health(ssd("free"), percent_used=100)),
+    ),
     Reason.FSDAX: Case(_recorded(space("fsdax"), "fsdax"), _recorded(space("sector"), "another mode with a disk")),
     Reason.SECTOR: Case(_recorded(space("sector"), "sector"), _recorded(space("fsdax"), "another mode with a disk")),
     Reason.RAW: Case(_recorded(space("raw"), "raw"), _recorded(space("disabled"), "disabled, which shows as raw")),
@@ -327,6 +353,18 @@ CASES = {
             space("ns1"),
             "edited: another namespace has its uuid for what is inside",
             edit=partial(_namespace_is, space("ns0"), {"uuid": uuid("ns1")}),
+        ),
+    ),
+    Reason.BAD_BLOCKS: Case(
+        Sight(
+            space("ns1"),
+            "edited: the kernel knows bad blocks in it",
+            edit=partial(_namespace_is, space("ns1"), {"badblock_count": 17}),
+        ),
+        Sight(
+            space("ns1"),
+            "edited: another one of its region has them",
+            edit=partial(_namespace_is, space("ns0"), {"badblock_count": 17}),
         ),
     ),
 }
