@@ -12,6 +12,7 @@ from nova_accel.facts import nvme, pci, usage
 from nova_accel.model import PciAddress
 from nova_accel.parsers import lspci, ndctl
 from nova_accel.parsers.ndctl import NamespaceRecord
+from nova_accel.privsep.links import path_of
 from tests.fakes.recorded import RecordedHost
 
 _SECTOR_BYTES = 512
@@ -99,12 +100,24 @@ class DemoHost(RecordedHost):
 
     def check_namespace(self, dev: str, uuid: str) -> str:
         """See :class:`nova_accel.host.Host`."""
-        record = next((one for one in ndctl.parse(self.ndctl()).namespaces if one.dev == dev), None)
-        if record is None or record.label_uuid != uuid or record.mode != "devdax" or record.chardev is None:
-            raise PrivilegedCallError("check_namespace", f"{dev} is not the devdax namespace {uuid}")
+        path = self._devdax("check_namespace", dev, uuid)
         if self.namespace_users([dev]):
             raise PrivilegedCallError("check_namespace", self.namespace_users([dev])[dev])
+        return path
+
+    def _devdax(self, call: str, dev: str, uuid: str) -> str:
+        record = next((one for one in ndctl.parse(self.ndctl()).namespaces if one.dev == dev), None)
+        if record is None or record.label_uuid != uuid or record.mode != "devdax" or record.chardev is None:
+            raise PrivilegedCallError(call, f"{dev} is not the devdax namespace {uuid}")
         return f"/dev/{record.chardev}"
+
+    def link_namespace(self, dev: str, uuid: str) -> str:
+        """See :class:`nova_accel.host.Host`."""
+        link = self.roots.dev / "nova_accel" / uuid
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"../{Path(self._devdax('link_namespace', dev, uuid)).name}")
+        return f"/dev/nova_accel/{uuid}"
 
     def namespace_size(self, dev: str, uuid: str) -> int:
         """See :class:`nova_accel.host.Host`."""
@@ -123,10 +136,10 @@ class DemoHost(RecordedHost):
         return -1 if found is None else found
 
     def at(self, place: str) -> Behind:
-        """What is behind a PCI address or a dax device, as a guest gets it."""
+        """What is behind a PCI address or the stable path of a namespace, as a guest gets it."""
         if place in self.ssds:
             return next(iter(self.ssds[place].values()))
-        return self.namespaces[Path(place).name.replace("dax", "namespace")]
+        return next(one for one in self.namespaces.values() if path_of(one.identity) == place)
 
     def all_behind(self) -> list[Behind]:
         """Everything that can hold data."""

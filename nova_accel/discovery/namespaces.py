@@ -16,6 +16,7 @@ from nova_accel.facts.roots import Roots
 from nova_accel.facts.usage import HostUse
 from nova_accel.model import AttachHandle, Deployable
 from nova_accel.parsers.ndctl import Listing, NamespaceRecord, RegionRecord
+from nova_accel.privsep.links import path_of
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _candidate(
     others = [other.record for other in seen if other is not one]
     same_uuid = tuple(other.dev for other in others if uuid is not None and other.label_uuid == uuid)
     entry = memory.by_identity().get(uuid or "")
-    paths = [f"/dev/{name}" for name in (record.chardev, record.blockdev) if name]
+    paths = [f"/dev/{name}" for name in (record.chardev, record.blockdev) if name] + ([path_of(uuid)] if uuid else [])
     evidence = NamespaceEvidence(
         record=record,
         same_name=tuple(other.dev for other in others if record.name is not None and other.name == record.name),

@@ -15,6 +15,9 @@ class Attacher(Protocol):
     def place(self, candidate: Candidate) -> str:
         """What names the device in a domain's XML: a PCI address, or a path."""
 
+    def other_places(self, candidate: Candidate) -> tuple[str, ...]:
+        """What else may name it in XML that was stored by an earlier version, or not made by us."""
+
     def element(self, candidate: Candidate, server: str) -> Element:
         """The element, with the address that the device has now.
 

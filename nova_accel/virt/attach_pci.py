@@ -23,6 +23,10 @@ class PciAttacher:
         """Its PCI address."""
         return candidate.address
 
+    def other_places(self, candidate: Candidate) -> tuple[str, ...]:
+        """None: an address is the only name."""
+        return ()
+
     def element(self, candidate: Candidate, server: str) -> PciHostdev:
         """``<hostdev managed='no'>``."""
         return PciHostdev(PciAddress.parse(candidate.address), alias=alias_for(_identity(candidate)))

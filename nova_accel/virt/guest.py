@@ -79,7 +79,7 @@ class GuestPreparer:
 
     def _check_xml(self, handles: Sequence[HandleId], server: str, domain_xml: str) -> None:
         in_xml = _places(domain_xml)
-        meant = {self._place(handle, server): alias_for(handle.identity) for handle in handles}
+        meant = {self._named(handle, server, in_xml): alias_for(handle.identity) for handle in handles}
         ours = {place: alias for place, alias in in_xml.items() if alias is not None}
         if ours != meant:
             raise HandleUnavailable(
@@ -94,17 +94,28 @@ class GuestPreparer:
         """Refuse what is ours to give and stands in the XML without us."""
         for candidate in self._inventory.snapshot.by_handle().values():
             assert candidate.handle is not None
-            place = self.place(candidate)
-            if place in places and candidate.verdict.reason is not Reason.DOUBLE_OWNER:
+            names = (self.place(candidate), *self._attachers[candidate.handle.kind].other_places(candidate))
+            found = [name for name in names if name in places]
+            if found and candidate.verdict.reason is not Reason.DOUBLE_OWNER:
                 raise HandleUnavailable(
                     candidate.handle.id.identity,
                     server,
-                    f"the domain XML has {place} from somewhere else; take it out of Nova's own options, or of ours",
+                    f"the domain XML has {found[0]} from somewhere else; take it out of Nova's own options, or of ours",
                 )
 
-    def _place(self, handle: HandleId, server: str) -> str:
+    def _named(self, handle: HandleId, server: str, in_xml: Collection[str]) -> str:
+        """What names a device in this XML, or has to: its place, or what else leads to it for now."""
         candidate, attacher = self._found(handle, server)
-        return attacher.place(candidate)
+        place = attacher.place(candidate)
+        name = next((one for one in (place, *attacher.other_places(candidate)) if one in in_xml), place)
+        if name != place:
+            LOG.warning(
+                "Server %s is started from XML with %s, which may be another device after a reboot of the host; "
+                "a hard reboot makes the XML anew, with a path that stays",
+                server,
+                name,
+            )
+        return name
 
     def _found(self, handle: HandleId, server: str) -> tuple[Candidate, Attacher]:
         candidate = self._inventory.candidate(handle)

@@ -8,6 +8,7 @@ from typing import Any
 from oslo_log import log as logging
 
 from nova_accel.discovery.memory import Others
+from nova_accel.privsep.links import path_of
 from nova_accel.virt import nova_private
 from nova_accel.xml import domain
 
@@ -28,15 +29,21 @@ def others(driver: Any) -> Others:
 
 
 def domains(driver: Any) -> dict[str, frozenset[str]]:
-    """What each domain has, running or not, Nova's or not, by its uuid: PCI addresses, and paths of the kernel's."""
+    """What each domain has, running or not, Nova's or not, by its uuid: PCI addresses, and paths of the kernel's.
+
+    A PMEM namespace is there by its stable path too, wherever that leads now.
+    """
     return {uuid: _places(xml) for uuid, xml in nova_private.domain_xmls(driver)}
 
 
 def _places(xml: str) -> frozenset[str]:
     addresses = {str(address) for address in domain.pci_addresses(xml)}
+    nvdimms = domain.nvdimm_paths(xml)
     # Links such as those in /dev/disk/by-id lead to the kernel's name.
-    paths = {os.path.realpath(path) for path in {*domain.nvdimm_paths(xml), *domain.disk_paths(xml)}}
-    return frozenset(addresses | paths)
+    paths = {os.path.realpath(path) for path in {*nvdimms, *domain.disk_paths(xml)}}
+    # An alias of ours tells the namespace also where an earlier version wrote the path of a dax device.
+    stable = {path_of(alias) for alias in nvdimms.values() if alias is not None}
+    return frozenset(addresses | paths | stable | nvdimms.keys())
 
 
 def _by_place(has: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

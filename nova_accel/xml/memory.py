@@ -18,7 +18,7 @@ class NvdimmMemory:
     """``<memory model='nvdimm' access='shared'>``: a dax device of the host, with a label area at its end."""
 
     path: str
-    """The dax device, such as ``/dev/dax0.1``."""
+    """What leads to the dax device, such as ``/dev/nova_accel/<uuid>``; libvirt stores it, so it must not lead to another one later."""
     size_kib: int
     """How much of the dax device QEMU maps, from its start; see :meth:`for_dax`."""
     align_kib: int

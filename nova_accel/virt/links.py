@@ -1,0 +1,51 @@
+"""Keeps the stable paths of PMEM namespaces right: they are gone at each boot of the host, and what they lead to can change."""
+
+from collections.abc import Iterable
+
+from nova_accel.discovery.candidate import Candidate, Snapshot
+from nova_accel.exception import PrivilegedCallError
+from nova_accel.facts import links
+from nova_accel.host import Host
+from nova_accel.ledger.entry import Entry
+from nova_accel.ledger.states import State
+
+
+def mend(host: Host, entries: Iterable[Entry], snapshot: Snapshot) -> tuple[str, ...]:
+    """Let the path of every namespace that a server has lead to it, and no path lead to another namespace.
+
+    Neither touches a guest that runs: it opened its device when it started. Root's side is asked only if something is wrong.
+
+    :returns: a warning for each path that could not be made
+    """
+    wrong = _without_path(host, entries, snapshot) | _with_anothers(host, snapshot)
+    return tuple(warning for _, one in sorted(wrong.items()) if (warning := _linked(host, one)))
+
+
+def _without_path(host: Host, entries: Iterable[Entry], snapshot: Snapshot) -> dict[str, Candidate]:
+    """The namespaces that a server has and whose own path does not lead to them, by address."""
+    found, led_to = snapshot.by_handle(), links.read(host.roots)
+    assigned = [found[one.handle] for one in entries if one.state is State.ASSIGNED and one.handle in found]
+    return {
+        one.address: one
+        for one in assigned
+        if (chardev := one.details.get("dax_device")) and led_to.get(one.identity or "") != chardev
+    }
+
+
+def _with_anothers(host: Host, snapshot: Snapshot) -> dict[str, Candidate]:
+    """The namespaces to which another one's path leads: one that was destroyed, and whose number was given anew."""
+    led_to = links.read(host.roots).items()
+    return {
+        one.address: one
+        for one in snapshot.candidates
+        if any(chardev == one.details.get("dax_device") and uuid != one.identity for uuid, chardev in led_to)
+    }
+
+
+def _linked(host: Host, candidate: Candidate) -> str:
+    """Make a namespace's own path, which takes away all that are wrong; words for what kept it from being made, or nothing."""
+    try:
+        host.link_namespace(candidate.address, candidate.identity or "")
+    except PrivilegedCallError as error:
+        return f"the stable path of {candidate.address} is not right: {error}"
+    return ""
