@@ -16,6 +16,7 @@ from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, HandleKind, PciAddress
 from nova_accel.provider_tree import names
+from nova_accel.virt import links
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Inventory:
         with self.devices_lock:
             memory = Memory(self._ledger.sightings.all(), self._ledger.entries(), self._others())
             snapshot = look(self._host, self._drivers, memory, self.snapshot)
+            snapshot += Snapshot(warnings=links.mend(self._host, memory.entries.values(), snapshot))
             for candidate in snapshot.by_handle().values():
                 self._note(candidate, memory)
             self._ledger.sightings.replace(candidate.sighting for candidate in snapshot.candidates)
