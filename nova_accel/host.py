@@ -7,10 +7,10 @@ from typing import ParamSpec, Protocol, TypeVar
 from oslo_privsep.comm import PrivsepTimeout
 from oslo_privsep.daemon import FailedToDropPrivileges, ProtocolError
 
-from nova_accel.exception import PrivilegedCallError
+from nova_accel.exception import DeviceLost, PrivilegedCallError
 from nova_accel.facts.roots import Roots
-from nova_accel.privsep import binding, dax, erasing, reading, using
-from nova_accel.privsep.errors import Failed, Refused
+from nova_accel.privsep import binding, dax, erasing, health, links, reading, sanitizing, using
+from nova_accel.privsep.errors import Failed, Lost, Refused
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,6 +101,10 @@ class Host(Protocol):
         """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""
 
 
+# The tools in these have time limits of their own, which are shorter: what does not end then is the kernel, waiting for the device.
+_HANGS_WITH_THE_DEVICE = frozenset({"hand_over", "bring_back", "erase", "zero", "sanitize"})
+
+
 def _called(function: Callable[P, R]) -> Callable[P, R]:
     """Turn what can go wrong on the way to root's side, or there, into one error."""
 
@@ -108,10 +112,13 @@ def _called(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
+        except Lost as error:
+            raise DeviceLost(function.__name__, str(error)) from error
         except (Refused, Failed) as error:
             raise PrivilegedCallError(function.__name__, str(error)) from error
         except PrivsepTimeout as error:
-            raise PrivilegedCallError(function.__name__, "root's side did not answer in time") from error
+            failure = DeviceLost if function.__name__ in _HANGS_WITH_THE_DEVICE else PrivilegedCallError
+            raise failure(function.__name__, "root's side did not answer in time") from error
         except (FailedToDropPrivileges, ProtocolError, OSError) as error:
             raise PrivilegedCallError(
                 function.__name__, f"the privsep daemon cannot be used ({error}); check the sudoers or rootwrap snippet"
@@ -132,9 +139,13 @@ class LocalHost:
         self.id_ctrl = _called(erasing.id_ctrl)
         self.sizes = _called(erasing.sizes)
         self.erase = _called(erasing.erase)
+        self.zero = _called(erasing.zero)
+        self.sanitize = _called(sanitizing.sanitize)
+        self.sanitize_log = _called(sanitizing.sanitize_log)
         self.first_nonzero = _called(erasing.first_nonzero)
         self.ndctl = _called(reading.ndctl)
         self.check_namespace = _called(dax.check_namespace)
+        self.link_namespace = _called(links.link_namespace)
         self.namespace_size = _called(dax.namespace_size)
         self.zero_namespace = _called(dax.zero_namespace)
         self.namespace_first_nonzero = _called(dax.namespace_first_nonzero)
@@ -150,6 +161,10 @@ class LocalHost:
     def signatures(self, addresses: Sequence[str]) -> dict[str, list[str]]:
         """Ask nothing where there is nothing to ask about."""
         return _called(reading.signatures)(list(addresses)) if addresses else {}
+
+    def smart_logs(self, addresses: Sequence[str]) -> dict[str, str]:
+        """Ask nothing where there is nothing to ask about."""
+        return _called(health.smart_logs)(list(addresses)) if addresses else {}
 
     def mounted_elsewhere(self, addresses: Sequence[str]) -> dict[str, str]:
         """Ask nothing where there is nothing to ask about."""

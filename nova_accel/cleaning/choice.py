@@ -1,19 +1,76 @@
-"""Chooses how an SSD is erased, from what its controller says it can do."""
+"""Chooses how an SSD is erased, from what its controller says it can do and what the operator prefers."""
 
 import enum
+from collections.abc import Sequence
 
+from nova_accel.exception import CleaningFailed, ConfigurationError
 from nova_accel.parsers.nvme import ControllerAbilities
-from nova_accel.privsep import erasing
+from nova_accel.privsep import erasing, sanitizing
+
+_OPTION = "clean_methods"
 
 
 class Method(enum.Enum):
-    """How an SSD is erased; the values are what root's side understands."""
+    """How an SSD is erased; the values are the option's words and what root's side understands."""
 
+    SANITIZE_BLOCK = sanitizing.BLOCK
+    SANITIZE_CRYPTO = sanitizing.CRYPTO
+    SANITIZE_OVERWRITE = sanitizing.OVERWRITE
     FORMAT = erasing.FORMAT
     """NVMe format with user-data erase."""
+    FORMAT_CRYPTO = erasing.FORMAT_CRYPTO
     WRITE_ZEROES = erasing.WRITE_ZEROES
+    OVERWRITE = erasing.OVERWRITE
+    NONE = "none"
+    """Nothing is erased; whoever cleans asks for this before an eraser is asked."""
 
 
-def choose(abilities: ControllerAbilities) -> Method:
-    """Format where the controller offers it; otherwise zeroes, which the kernel writes itself if the controller cannot."""
-    return Method.FORMAT if abilities.can_format else Method.WRITE_ZEROES
+def read_methods(values: Sequence[str]) -> tuple[Method, ...]:
+    """The methods of the option ``clean_methods``, the best first.
+
+    :raises ConfigurationError: when one is unknown or comes twice, there is none, or ``none`` does not stand by itself
+    """
+    given = ",".join(values)
+    words = [method.value for method in Method]
+    if not values:
+        raise ConfigurationError(_OPTION, given, f"it needs one of {', '.join(words)}")
+    for value in values:
+        if value not in words:
+            raise ConfigurationError(_OPTION, given, f"{value!r} is none of {', '.join(words)}")
+    if len(set(values)) != len(values):
+        raise ConfigurationError(_OPTION, given, "each method can come once only")
+    if Method.NONE.value in values and len(values) > 1:
+        raise ConfigurationError(_OPTION, given, "none can only stand by itself")
+    return tuple(Method(value) for value in values)
+
+
+def choose(methods: Sequence[Method], abilities: ControllerAbilities, serial: str) -> Method:
+    """The first of the operator's methods that the controller offers.
+
+    :param methods: the best first
+    :raises CleaningFailed: when none fits
+    """
+    possible = offered(abilities)
+    for method in methods:
+        if method in possible:
+            return method
+    asked = ",".join(method.value for method in methods)
+    offer = ", ".join(method.value for method in possible)
+    shared = "; its NVM subsystem may have other controllers, which sanitize would reach" if abilities.is_shared else ""
+    raise CleaningFailed(serial, f"nothing of [nova_accel] {_OPTION} = {asked} fits: it offers {offer}{shared}")
+
+
+def offered(abilities: ControllerAbilities) -> tuple[Method, ...]:
+    """What can be done to an SSD without reaching anything else; zeros the kernel writes itself where the controller cannot."""
+    alone = not abilities.is_shared
+    can_format = alone or not abilities.formats_all
+    can = {
+        Method.SANITIZE_BLOCK: alone and abilities.can_sanitize_block,
+        Method.SANITIZE_CRYPTO: alone and abilities.can_sanitize_crypto,
+        Method.SANITIZE_OVERWRITE: alone and abilities.can_sanitize_overwrite,
+        Method.FORMAT: can_format and abilities.can_format,
+        Method.FORMAT_CRYPTO: can_format and abilities.can_format_crypto,
+        Method.WRITE_ZEROES: True,
+        Method.OVERWRITE: True,
+    }
+    return tuple(method for method, possible in can.items() if possible)

@@ -10,6 +10,8 @@ from nova_accel.privsep.errors import Refused
 NVME_CLASS = "0x010802"
 
 _PCI_DEVICES = Path("/sys/bus/pci/devices")
+_SUBSYSTEMS = Path("/sys/class/nvme-subsystem")
+_CONTROLLER = re.compile(r"nvme\d+", re.ASCII)
 _NAMESPACE = re.compile(r"nvme(\d+)(?:c\d+)?n(\d+)", re.ASCII)
 
 
@@ -55,12 +57,28 @@ def identified(address: str, serial: str) -> Path:
 
 def namespaces(folder: Path) -> tuple[str, ...]:
     """Names of the block devices of the controller; with native multipath, of the paths' common head."""
-    found = set()
-    for child in controller(folder).iterdir():
-        match = _NAMESPACE.fullmatch(child.name)
-        if match:
-            found.add(f"nvme{match[1]}n{match[2]}")
-    return tuple(sorted(found))
+    return _namespaces_in(controller(folder))
+
+
+def _namespaces_in(folder: Path) -> tuple[str, ...]:
+    matches = (_NAMESPACE.fullmatch(child.name) for child in sysfs.children(folder))
+    return tuple(sorted({f"nvme{match[1]}n{match[2]}" for match in matches if match}))
+
+
+def refuse_if_not_alone(folder: Path, names: tuple[str, ...]) -> None:
+    """Refuse unless the controller is the only one in its NVM subsystem and these are all namespaces of that.
+
+    :raises Refused: when there is another, or the kernel does not say
+    """
+    mine = controller(folder).name
+    subsystem = next((one for one in sysfs.children(_SUBSYSTEMS) if (one / mine).exists()), None)
+    if subsystem is None:
+        raise Refused(f"the kernel does not say which NVM subsystem {mine} belongs to")
+    others = [child.name for child in sysfs.children(subsystem) if _CONTROLLER.fullmatch(child.name)]
+    others = [name for name in others if name != mine]
+    others += sorted({*_namespaces_in(subsystem), *namespaces(folder)} - set(names))
+    if others:
+        raise Refused(f"{mine} shares its NVM subsystem with {', '.join(others)}")
 
 
 def refuse_if_written(names: tuple[str, ...]) -> None:

@@ -21,7 +21,7 @@ _DEV = Path("/dev")
 
 _CHECK_TIMEOUT_S = 60.0
 _READ_TIMEOUT_S = 600.0
-_ZERO_TIMEOUT_S = 6 * 3600.0
+_ZERO_TIMEOUT_S = 3600.0
 _ZERO_LEAST_S = 60.0
 # A fraction of what one persistent memory module writes.
 _ZERO_BYTES_PER_S = 64 * 1024 * 1024
@@ -57,16 +57,20 @@ def namespace_size(dev: str, uuid: str) -> int:
 
 
 @acting_pctxt.entrypoint_with_timeout(_ZERO_TIMEOUT_S)
-def zero_namespace(dev: str, uuid: str) -> None:
-    """Write zeros to the whole dax device, past the processor's caches.
+def zero_namespace(dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> None:
+    """Write zeros to a part of the dax device, past the processor's caches.
 
-    :raises Refused: like :func:`check_namespace`; nothing was changed
-    :raises Failed: when daxio says so, wrote less than the whole, is not done in time, or another namespace is there afterwards
+    :param offset_bytes: where to begin, a multiple of 4 MiB
+    :param length_bytes: how much; it must not reach beyond the end
+    :raises Refused: like :func:`check_namespace`, or when there is no such part; nothing was changed
+    :raises Failed: when daxio says so, wrote less than that, is not done in time, or another namespace is there afterwards
     """
     with _held(dev, uuid) as (device, descriptor):
+        _refuse_if_outside(device.size_bytes, offset_bytes, length_bytes)
         # By descriptor: where a path does not exist any more, daxio would make a file of this name.
-        argv = ["daxio", "--zero", f"--output=/proc/self/fd/{descriptor}"]
-        _expect_whole(tool.run_with([descriptor], argv, _time_to_zero(device.size_bytes)).err, device.size_bytes)
+        part = [f"--seek={offset_bytes}", f"--len={length_bytes}"]
+        argv = ["daxio", "--zero", *part, f"--output=/proc/self/fd/{descriptor}"]
+        _expect_all(tool.run_with([descriptor], argv, _time_to_zero(length_bytes)).err, length_bytes)
 
 
 @acting_pctxt.entrypoint_with_timeout(_READ_TIMEOUT_S + _SLACK_S)
@@ -151,12 +155,19 @@ def _expect_same(device: namespace.DaxDevice) -> None:
         raise Failed(f"{device.namespace} was disabled or made again meanwhile")
 
 
-def _time_to_zero(size_bytes: int) -> float:
-    return min(_ZERO_LEAST_S + size_bytes / _ZERO_BYTES_PER_S, _ZERO_TIMEOUT_S - _SLACK_S)
+def _refuse_if_outside(size_bytes: int, offset_bytes: int, length_bytes: int) -> None:
+    if offset_bytes < 0 or offset_bytes % scan.CHUNK_BYTES:
+        raise Refused(f"{offset_bytes} is not a multiple of {scan.CHUNK_BYTES}")
+    if length_bytes <= 0 or offset_bytes + length_bytes > size_bytes:
+        raise Refused(f"{length_bytes} bytes from {offset_bytes} are not within {size_bytes} bytes")
 
 
-def _expect_whole(printed: str, size_bytes: int) -> None:
+def _time_to_zero(length_bytes: int) -> float:
+    return min(_ZERO_LEAST_S + length_bytes / _ZERO_BYTES_PER_S, _ZERO_TIMEOUT_S - _SLACK_S)
+
+
+def _expect_all(printed: str, length_bytes: int) -> None:
     # daxio cuts what it is asked for to what it finds, and says only here how much that was.
     match = _WRITTEN.search(printed)
-    if match is None or int(match[1]) != size_bytes:
-        raise Failed(f"daxio wrote {match[1] if match else 'nobody knows how many'} of {size_bytes} bytes")
+    if match is None or int(match[1]) != length_bytes:
+        raise Failed(f"daxio wrote {match[1] if match else 'nobody knows how many'} of {length_bytes} bytes")

@@ -1,25 +1,30 @@
-"""Erases an SSD and reads it back. Both hold it exclusively and check whose it is at that very moment."""
+"""Erases an SSD and reads it back. All hold it exclusively and check whose it is at that very moment."""
 
 import contextlib
 import fcntl
 import mmap
 import os
 import struct
+import time
+from collections.abc import Iterator
 
 from nova_accel.privsep import acting_pctxt, blocks, controller, tool
 from nova_accel.privsep.errors import Failed, Refused
 
 _BLKGETSIZE64 = 0x80081272
-_BLKRRPART = 0x125F
 _CHUNK_BYTES = 4 * 1024 * 1024
 _ZEROES = bytes(_CHUNK_BYTES)
 _IDENTIFY_TIMEOUT_S = 30.0
 _ERASE_TIMEOUT_S = 3600.0
-_READ_TIMEOUT_S = 600.0
+_SLICE_TIMEOUT_S = 600.0
 _SLACK_S = 30.0
 
 FORMAT = "format"
+FORMAT_CRYPTO = "format-crypto"
 WRITE_ZEROES = "write-zeroes"
+OVERWRITE = "overwrite"
+
+_SECURE_ERASE = {FORMAT: 1, FORMAT_CRYPTO: 2}
 
 
 @acting_pctxt.entrypoint_with_timeout(_IDENTIFY_TIMEOUT_S + _SLACK_S)
@@ -40,32 +45,78 @@ def sizes(address: str, serial: str) -> dict[str, int]:
 def erase(address: str, serial: str, method: str) -> None:
     """Erase every namespace of the SSD with ``serial`` at ``address``.
 
-    :param method: :data:`FORMAT` (NVMe format with user-data erase) or :data:`WRITE_ZEROES`
+    :param method: :data:`FORMAT` (NVMe format with user-data erase) or :data:`FORMAT_CRYPTO` (with cryptographic erase)
     :raises Refused: when the host uses it or another SSD is there; nothing was changed
     :raises Failed: when the tool says so, or does not come back within an hour
     """
-    names = controller.namespaces(controller.identified(address, serial))
-    if not names:
-        raise Refused(f"{address} has no namespace")
-    controller.refuse_if_written(names)
-    with blocks.exclusive(names) as opened:
-        for name in names:
-            tool.run(_eraser(name, method), _ERASE_TIMEOUT_S)
-            # The kernel still knows the partitions that were there; where it cannot forget them now, it will when it binds next.
-            with contextlib.suppress(OSError):
-                fcntl.ioctl(opened[name], _BLKRRPART)
+    until = time.monotonic() + _ERASE_TIMEOUT_S
+    with _held(address, serial) as opened:
+        for name in opened:
+            left_s = max(1.0, until - time.monotonic())
+            tool.run(_format(name, method, left_s), left_s)
 
 
-def _eraser(name: str, method: str) -> list[str]:
-    # --force: both tools would otherwise want the device for themselves, which is ours by the exclusive open.
-    if method == FORMAT:
-        return ["nvme", "format", f"/dev/{name}", "--ses=1", "--force"]
-    if method == WRITE_ZEROES:
-        return ["blkdiscard", "--zeroout", "--force", f"/dev/{name}"]
-    raise Refused(f"{method!r} is not a way to erase an SSD")
+def _format(name: str, method: str, timeout_s: float) -> list[str]:
+    if method not in _SECURE_ERASE:
+        raise Refused(f"{str(method)[:40]!r} is not a way to erase an SSD in one command")
+    # --force: the tool would otherwise want the device for itself, which is ours by the exclusive open. Without a time limit
+    # of the command's own, the kernel would reset a controller that takes more than ten minutes.
+    limit = f"--timeout={int(timeout_s * 1000)}"
+    return ["nvme", "format", f"/dev/{name}", f"--ses={_SECURE_ERASE[method]}", limit, "--force"]
 
 
-@acting_pctxt.entrypoint_with_timeout(_READ_TIMEOUT_S + _SLACK_S)
+@acting_pctxt.entrypoint_with_timeout(_SLICE_TIMEOUT_S + _SLACK_S)
+def zero(address: str, serial: str, namespace: str, method: str, offset_bytes: int, length_bytes: int) -> None:
+    """Make a part of a namespace zero, past every cache.
+
+    :param namespace: block device name as :func:`sizes` gives it
+    :param method: :data:`WRITE_ZEROES` (by the controller's command, or written by the kernel) or :data:`OVERWRITE` (written as data)
+    :param offset_bytes: where to begin, a multiple of 4 MiB
+    :param length_bytes: how much; it must not reach beyond the end
+    :raises Refused: when the host uses it, another SSD is there or there is no such part; nothing was changed
+    :raises Failed: when it could not be written, or not in time
+    """
+    if method not in (WRITE_ZEROES, OVERWRITE):
+        raise Refused(f"{str(method)[:40]!r} is not a way to write zeros to an SSD")
+    with _held(address, serial, os.O_RDWR | os.O_DIRECT) as opened:
+        descriptor = _namespace(opened, namespace)
+        _refuse_if_outside(_size_bytes(descriptor), offset_bytes, length_bytes)
+        if method == WRITE_ZEROES:
+            tool.run(_blkdiscard(namespace, offset_bytes, length_bytes), _SLICE_TIMEOUT_S)
+        else:
+            _overwrite(descriptor, offset_bytes, offset_bytes + length_bytes)
+        _flush(descriptor)
+
+
+def _blkdiscard(name: str, offset_bytes: int, length_bytes: int) -> list[str]:
+    part = [f"--offset={offset_bytes}", f"--length={length_bytes}"]
+    # --force: see above.
+    return ["blkdiscard", "--zeroout", "--force", *part, f"/dev/{name}"]
+
+
+def _overwrite(descriptor: int, offset_bytes: int, end_bytes: int) -> None:
+    until = time.monotonic() + _SLICE_TIMEOUT_S
+    # Page-aligned, as O_DIRECT wants it.
+    with mmap.mmap(-1, _CHUNK_BYTES) as zeroes, memoryview(zeroes) as view:
+        while offset_bytes < end_bytes:
+            _expect_time_left(until, "writing", offset_bytes)
+            try:
+                count = os.pwrite(descriptor, view[: end_bytes - offset_bytes], offset_bytes)
+            except OSError as error:
+                raise Failed(f"writing stopped at byte {offset_bytes}: {error.strerror}") from error
+            if count <= 0:
+                raise Failed(f"writing stopped at byte {offset_bytes} of {end_bytes}")
+            offset_bytes += count
+
+
+def _flush(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise Failed(f"what was written did not reach the SSD: {error.strerror}") from error
+
+
+@acting_pctxt.entrypoint_with_timeout(_SLICE_TIMEOUT_S + _SLACK_S)
 def first_nonzero(address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
     """Offset of the first 4 MiB chunk with a byte that is not zero, read from the device itself; -1 when all are zero.
 
@@ -84,15 +135,49 @@ def first_nonzero(address: str, serial: str, namespace: str, offset_bytes: int, 
 
 
 def _scan(descriptor: int, offset_bytes: int, end_bytes: int) -> int:
+    until = time.monotonic() + _SLICE_TIMEOUT_S
     with mmap.mmap(-1, _CHUNK_BYTES) as buffer:  # page-aligned, as O_DIRECT wants it
         while offset_bytes < end_bytes:
-            count = os.preadv(descriptor, [buffer], offset_bytes)
+            _expect_time_left(until, "reading", offset_bytes)
+            try:
+                count = os.preadv(descriptor, [buffer], offset_bytes)
+            except OSError as error:
+                raise Failed(f"reading stopped at byte {offset_bytes}: {error.strerror}") from error
             if count <= 0:
                 raise Failed(f"reading stopped at byte {offset_bytes} of {end_bytes}")
             if buffer[:count] != _ZEROES[:count]:
                 return offset_bytes
             offset_bytes += count
     return -1
+
+
+def _expect_time_left(until: float, doing: str, offset_bytes: int) -> None:
+    if time.monotonic() > until:
+        raise Failed(f"{doing} had come to byte {offset_bytes} after {_SLICE_TIMEOUT_S:g} s and was stopped")
+
+
+@contextlib.contextmanager
+def _held(address: str, serial: str, flags: int = os.O_RDONLY) -> Iterator[dict[str, int]]:
+    """Descriptors of all namespaces by name, while nobody else uses one of them."""
+    names = controller.namespaces(controller.identified(address, serial))
+    if not names:
+        raise Refused(f"{address} has no namespace")
+    controller.refuse_if_written(names)
+    with blocks.exclusive(names, flags) as opened:
+        yield opened
+
+
+def _namespace(opened: dict[str, int], name: str) -> int:
+    if name not in opened:
+        raise Refused(f"there is no namespace {str(name)[:40]!r}, but {', '.join(opened)}")
+    return opened[name]
+
+
+def _refuse_if_outside(size_bytes: int, offset_bytes: int, length_bytes: int) -> None:
+    if offset_bytes < 0 or offset_bytes % _CHUNK_BYTES:
+        raise Refused(f"{offset_bytes} is not a multiple of {_CHUNK_BYTES}")
+    if length_bytes <= 0 or offset_bytes + length_bytes > size_bytes:
+        raise Refused(f"{length_bytes} bytes from {offset_bytes} are not within {size_bytes} bytes")
 
 
 def _size_bytes(descriptor: int) -> int:

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nova_accel.exception import PrivilegedCallError
+from nova_accel.exception import DeviceLost, PrivilegedCallError
 from nova_accel.facts.roots import Roots
-from tests.fakes.pmem import FakeNamespace, FakePmem, FakeRegion
+from tests.fakes.pmem import FakeNamespace, FakePmem, FakeRegion, expect_part, first_nonzero, zeroed
 
-_CHUNK_BYTES = 4 * 1024 * 1024
 _OACS_FORMAT = 2
+_FNA_CRYPTO = 4
+_CMIC_CONTROLLERS = 2
+# By method: the bit that offers it, and the number that the log calls it by.
+_SANITIZE = {"sanitize-crypto": (1, 4), "sanitize-block": (2, 2), "sanitize-overwrite": (4, 3)}
+_NEVER, _DONE, _UNDER_WAY, _FAILED = range(4)
 _WELL = {"critical_warning": 0, "temperature": 310, "avail_spare": 100, "spare_thresh": 10, "percent_used": 3}
 
 
@@ -40,8 +44,26 @@ class FakeSsd:
     reset_method: str = "flr bus"
     vfs: int = 0
     can_format: bool = True
+    can_format_crypto: bool = False
+    sanitizes: tuple[str, ...] = ()
+    """Which of the three ways to sanitize the controller offers, as in the option clean_methods."""
+    shared: bool = False
+    """Whether the controller says that its NVM subsystem may have others."""
     erases: bool = True
     """False: the eraser returns success and erases nothing."""
+    reads_after_erase: bytes = b""
+    """What a format or a block erase leaves at the beginning, where that is not zero."""
+    sanitize_polls: int = 2
+    """How often a sanitize says that it is under way."""
+    sanitize_fails: bool = False
+    sanitize_status: int = 0
+    """0 never, 1 done, 2 under way, 3 failed."""
+    sanitize_method: str = ""
+    sanitize_left: int = 0
+    comes_back: bool = True
+    """False: the nvme driver cannot start the controller any more."""
+    vfio_user: bool = False
+    """Whether something has it open through vfio."""
     smart: dict[str, object] | None = field(default_factory=dict)
     """What it says of its health where that is not all well, in nvme-cli's words; None: it does not answer."""
     index: int = 0
@@ -171,6 +193,7 @@ class FakeHost:
     def hand_over(self, address: str, serial: str) -> None:
         self.calls.append(("hand_over", address, serial))
         ssd = self._identified("hand_over", address, serial)
+        self._expect_namespaces("hand_over", ssd)
         self._refuse_if_busy("hand_over", ssd)
         ssd.override = "vfio-pci"
         self._bind(ssd, "vfio-pci")
@@ -178,9 +201,17 @@ class FakeHost:
     def bring_back(self, address: str) -> None:
         self.calls.append(("bring_back", address))
         ssd = self._present("bring_back", address)
+        if ssd.bound_to not in (None, "vfio-pci", "nvme"):
+            raise PrivilegedCallError("bring_back", f"{address} is bound to {ssd.bound_to}")
+        if ssd.bound_to == "vfio-pci" and ssd.vfio_user:
+            raise PrivilegedCallError("bring_back", f"{address} is in use through vfio: Device or resource busy")
         ssd.override = "nvme"
+        if not ssd.comes_back:
+            self._bind(ssd, None)
+            raise DeviceLost("bring_back", f"{address} did not come up on nvme: the driver gave it up")
         if ssd.bound_to != "nvme":
             self._bind(ssd, "nvme")
+        self._expect_namespaces("bring_back", ssd)
 
     def settle(self, address: str) -> None:
         self.calls.append(("settle", address))
@@ -188,7 +219,11 @@ class FakeHost:
 
     def id_ctrl(self, address: str, serial: str) -> str:
         ssd = self._identified("id_ctrl", address, serial)
-        return json.dumps({"sn": ssd.serial, "oacs": _OACS_FORMAT if ssd.can_format else 0, "oncs": 8})
+        answer = {"sn": ssd.serial, "oacs": _OACS_FORMAT if ssd.can_format else 0, "oncs": 8}
+        answer["fna"] = _FNA_CRYPTO if ssd.can_format_crypto else 0
+        answer["sanicap"] = sum(_SANITIZE[method][0] for method in ssd.sanitizes)
+        answer["cmic"] = _CMIC_CONTROLLERS if ssd.shared else 0
+        return json.dumps(answer)
 
     def sizes(self, address: str, serial: str) -> dict[str, int]:
         ssd = self._identified("sizes", address, serial)
@@ -197,19 +232,90 @@ class FakeHost:
 
     def erase(self, address: str, serial: str, method: str) -> None:
         self.calls.append(("erase", address, serial, method))
-        ssd = self._identified("erase", address, serial)
-        self._refuse_if_busy("erase", ssd)
+        ssd = self._writable("erase", address, serial)
+        if method not in ("format", "format-crypto"):
+            raise PrivilegedCallError("erase", f"{method!r} is not a way to erase an SSD in one command")
+        if not (ssd.can_format if method == "format" else ssd.can_format and ssd.can_format_crypto):
+            raise PrivilegedCallError("erase", "NVMe status: Invalid Command Opcode")
+        self._wipe(ssd, method)
+
+    def zero(
+        self, address: str, serial: str, namespace: str, method: str, offset_bytes: int, length_bytes: int
+    ) -> None:
+        self.calls.append(("zero", address, serial, method))
+        ssd = self._writable("zero", address, serial)
+        if method not in ("write-zeroes", "overwrite"):
+            raise PrivilegedCallError("zero", f"{method!r} is not a way to write zeros to an SSD")
+        self._expect_namespace("zero", ssd, namespace)
+        expect_part("zero", ssd.size_bytes, offset_bytes, length_bytes)
         if ssd.erases:
-            ssd.content.clear()
+            ssd.content = zeroed(ssd.content, offset_bytes, offset_bytes + length_bytes)
             ssd.signatures = ()
 
+    def sanitize(self, address: str, serial: str, method: str) -> None:
+        self.calls.append(("sanitize", address, serial, method))
+        ssd = self._writable("sanitize", address, serial, failed=True)
+        if method not in _SANITIZE:
+            raise PrivilegedCallError("sanitize", f"{method!r} is not a way to sanitize an SSD")
+        if ssd.shared:
+            raise PrivilegedCallError("sanitize", f"nvme{ssd.index} says that its NVM subsystem may have others")
+        if method not in ssd.sanitizes:
+            raise PrivilegedCallError("sanitize", "NVMe status: Invalid Field in Command")
+        ssd.sanitize_status, ssd.sanitize_method, ssd.sanitize_left = _UNDER_WAY, method, ssd.sanitize_polls
+
+    def sanitize_log(self, address: str, serial: str) -> str:
+        """One more look brings a sanitize that is under way one step further."""
+        ssd = self._identified("sanitize_log", address, serial)
+        if not ssd.sanitizes:
+            raise PrivilegedCallError("sanitize_log", "NVMe status: Invalid Log Page")
+        progress = 65535
+        if ssd.sanitize_status == _UNDER_WAY:
+            if ssd.sanitize_left > 0:
+                progress = 65535 - 65535 * ssd.sanitize_left // max(1, ssd.sanitize_polls)
+                ssd.sanitize_left -= 1
+            else:
+                self._end_sanitize(ssd)
+        action = _SANITIZE[ssd.sanitize_method][1] if ssd.sanitize_method else 0
+        sstat = {"global_erased": 0, "no_cmplted_passes": 0, "status": f"({ssd.sanitize_status}) Words."}
+        return json.dumps({f"nvme{ssd.index}": {"sprog": progress, "sstat": sstat, "cdw10_info": action}})
+
+    def _end_sanitize(self, ssd: FakeSsd) -> None:
+        ssd.sanitize_status = _FAILED if ssd.sanitize_fails else _DONE
+        if not ssd.sanitize_fails:
+            self._wipe(ssd, ssd.sanitize_method)
+
+    @staticmethod
+    def _wipe(ssd: FakeSsd, method: str) -> None:
+        if not ssd.erases:
+            return
+        noise = b"\xa5\x5a" if method.endswith("-crypto") else b""
+        left = noise or (ssd.reads_after_erase if method != "sanitize-overwrite" else b"")
+        ssd.content = {0: left} if left else {}
+        ssd.signatures = ()
+
     def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
-        ssd = self._identified("first_nonzero", address, serial)
-        self._refuse_if_busy("first_nonzero", ssd)
-        hits = [
-            at for at, data in ssd.content.items() if any(data) and offset_bytes <= at < offset_bytes + length_bytes
-        ]
-        return min(hits) // _CHUNK_BYTES * _CHUNK_BYTES if hits else -1
+        ssd = self._writable("first_nonzero", address, serial)
+        self._expect_namespace("first_nonzero", ssd, namespace)
+        return first_nonzero(ssd.content, offset_bytes, min(ssd.size_bytes, offset_bytes + length_bytes))
+
+    def _writable(self, call: str, address: str, serial: str, failed: bool = False) -> FakeSsd:
+        """One whose blocks can be reached: the host does not use it, and no sanitize stands in the way."""
+        ssd = self._identified(call, address, serial)
+        self._expect_namespaces(call, ssd)
+        self._refuse_if_busy(call, ssd)
+        if ssd.sanitize_status == _UNDER_WAY or (ssd.sanitize_status == _FAILED and not failed):
+            raise PrivilegedCallError(call, "NVMe status: Sanitize In Progress or Sanitize Failed")
+        return ssd
+
+    @staticmethod
+    def _expect_namespaces(call: str, ssd: FakeSsd) -> None:
+        if not ssd.names:
+            raise PrivilegedCallError(call, f"{ssd.address} has no namespace")
+
+    @staticmethod
+    def _expect_namespace(call: str, ssd: FakeSsd, namespace: str) -> None:
+        if namespace not in ssd.names:
+            raise PrivilegedCallError(call, f"there is no namespace {namespace!r}, but {', '.join(ssd.names)}")
 
     def _present(self, call: str, address: str) -> FakeSsd:
         if address not in self.ssds:

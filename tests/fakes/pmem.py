@@ -14,6 +14,36 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 _DAX = ("devdax",)
 
 
+def zeroed(content: dict[int, bytes], begin: int, end: int) -> dict[int, bytes]:
+    """What is left of a device's content when a part of it becomes zero."""
+    left = {}
+    for at, data in content.items():
+        if at < begin:
+            left[at] = data[: begin - at]
+        if at + len(data) > end:
+            left[max(at, end)] = data[max(0, end - at) :]
+    return left
+
+
+def first_nonzero(content: dict[int, bytes], begin: int, end: int) -> int:
+    """The first 4 MiB chunk of a part of a device that holds something; -1 when there is none."""
+    hits = [
+        at + index
+        for at, data in content.items()
+        for index in range(max(0, begin - at), min(len(data), end - at))
+        if data[index]
+    ]
+    return min(hits) // _CHUNK_BYTES * _CHUNK_BYTES if hits else -1
+
+
+def expect_part(call: str, size_bytes: int, offset_bytes: int, length_bytes: int) -> None:
+    """Refuse what root's side refuses."""
+    if offset_bytes < 0 or offset_bytes % _CHUNK_BYTES:
+        raise PrivilegedCallError(call, f"{offset_bytes} is not a multiple of {_CHUNK_BYTES}")
+    if length_bytes <= 0 or offset_bytes + length_bytes > size_bytes:
+        raise PrivilegedCallError(call, f"{length_bytes} bytes from {offset_bytes} are not within {size_bytes} bytes")
+
+
 @dataclass
 class FakeRegion:
     """One region; its DIMM is of the same number."""
@@ -165,18 +195,18 @@ class FakePmem:
     def namespace_size(self, dev: str, uuid: str) -> int:
         return self._identified("namespace_size", dev, uuid).size_bytes
 
-    def zero_namespace(self, dev: str, uuid: str) -> None:
+    def zero_namespace(self, dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> None:
         self.calls.append(("zero_namespace", dev, uuid))
         namespace = self._identified("zero_namespace", dev, uuid)
         self._refuse_if_used("zero_namespace", namespace)
+        expect_part("zero_namespace", namespace.size_bytes, offset_bytes, length_bytes)
         if namespace.erases:
-            namespace.content.clear()
+            namespace.content = zeroed(namespace.content, offset_bytes, offset_bytes + length_bytes)
 
     def namespace_first_nonzero(self, dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> int:
         namespace = self._identified("namespace_first_nonzero", dev, uuid)
-        end = offset_bytes + length_bytes
-        hits = [at for at, data in namespace.content.items() if any(data) and offset_bytes <= at < end]
-        return min(hits) // _CHUNK_BYTES * _CHUNK_BYTES if hits else -1
+        self._refuse_if_used("namespace_first_nonzero", namespace)
+        return first_nonzero(namespace.content, offset_bytes, min(namespace.size_bytes, offset_bytes + length_bytes))
 
     def _identified(self, call: str, dev: str, uuid: str) -> FakeNamespace:
         namespace = self.namespaces.get(dev)
