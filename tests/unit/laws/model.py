@@ -1,0 +1,158 @@
+"""Nova, libvirt and Placement in small: as much of them as decides who has which handle."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from nova_accel.model import HandleId
+from nova_accel.provider_tree.plan import ProviderPlan
+from nova_accel.virt.evidence import MigrationFacts, ServerFacts
+from nova_accel.xml import domain as domain_xml
+from tests.unit.laws.hardware import FakeDevice
+
+HERE, THERE, NODE = "here", "there", "node"
+# Whatever else a migration is, Nova's tracker still counts what the server had.
+TRACKED = ("migrating", "finished")
+
+
+@dataclass(eq=False)
+class Migration:
+    """A migration of a server, resizes and evacuations included."""
+
+    status: str
+    source: str
+    destination: str
+
+    @property
+    def facts(self) -> MigrationFacts:
+        """As our side sees it."""
+        return MigrationFacts(self.status, self.source, self.destination)
+
+
+@dataclass(eq=False)
+class Server:
+    """One server as Nova's database knows it."""
+
+    uuid: str
+    classes: tuple[str, ...]
+    handles: tuple[HandleId, ...] = ()
+    """``instance.resources``."""
+    saved: bool = False
+    """Whether they are in the database: the tracker's audit counts only what is."""
+    host: str | None = HERE
+    vm_state: str = "building"
+    task_state: str | None = "spawning"
+    deleted: bool = False
+    migrations: list[Migration] = field(default_factory=list)
+    old: tuple[HandleId, ...] = ()
+    """``migration_context``'s, as long as a move is not over."""
+    new: tuple[HandleId, ...] = ()
+    let_go: set[str] = field(default_factory=set)
+    """What may be erased: it was released by this server, as a person sees it."""
+
+    @property
+    def facts(self) -> ServerFacts:
+        """As our side sees it."""
+        claimed = frozenset((*(self.handles if self.saved else ()), *self.old, *self.new))
+        migrations = tuple(one.facts for one in self.migrations)
+        return ServerFacts(self.deleted, self.host, self.vm_state, self.task_state, claimed, migrations)
+
+    @property
+    def move(self) -> Migration | None:
+        """The move that is going on, as the tracker sees it."""
+        return next((one for one in self.migrations if one.status in TRACKED), None)
+
+    @property
+    def is_idle_here(self) -> bool:
+        """Whether a user may begin something with it."""
+        return not self.deleted and self.host == HERE and self.task_state is None and self.move is None
+
+    def counted(self) -> Iterator[HandleId]:
+        """What the tracker of this host counts for it, and Placement has allocations for."""
+        if self.deleted:
+            return
+        if self.host == HERE:
+            yield from self.handles
+        move = self.move
+        if move is not None and move.source == HERE:
+            yield from self.old
+        if move is not None and move.destination == HERE:
+            yield from self.new
+
+    def lets_go(self, handles: Iterable[HandleId]) -> None:
+        """Note that it is done with handles of this host."""
+        self.let_go.update(handle.identity for handle in handles)
+
+
+@dataclass(eq=False)
+class Domain:
+    """What libvirt knows of one server."""
+
+    xml: str
+    running: bool = False
+    devices: dict[str, FakeDevice] = field(default_factory=dict)
+    """What its guest has in its hands, by identity."""
+
+    @property
+    def places(self) -> frozenset[str]:
+        """PCI addresses and paths in its XML."""
+        return frozenset({*map(str, domain_xml.pci_addresses(self.xml)), *domain_xml.nvdimm_paths(self.xml)})
+
+
+class Nova:
+    """The resource tracker of one host, with the database and Placement behind it."""
+
+    def __init__(self) -> None:
+        self.servers: dict[str, Server] = {}
+        self.tracked: frozenset[HandleId] = frozenset()
+        """What the tracker counts as given out, as of its last audit, claim or release."""
+        self.offered: Sequence[ProviderPlan] = ()
+        """What the last update of the provider tree left in Placement and in the tracker."""
+
+    def server(self, classes: tuple[str, ...]) -> Server:
+        """A new server in the database."""
+        server = Server(str(UUID(int=len(self.servers) + 1)), classes)
+        self.servers[server.uuid] = server
+        return server
+
+    def facts(self, uuid: str) -> ServerFacts | None:
+        """What the database says."""
+        server = self.servers.get(uuid)
+        return server.facts if server is not None else None
+
+    def recount(self) -> None:
+        """Begin an audit: what is not saved yet is forgotten (nova.compute.claims saves an instance before its resources)."""
+        saved = [one for one in self.servers.values() if one.saved or one.move is not None]
+        self.tracked = frozenset(handle for server in saved for handle in server.counted())
+
+    def forget(self, handles: Iterable[HandleId]) -> None:
+        """Give back what a claim took."""
+        self.tracked -= frozenset(handles)
+
+    def pop(self, classes: Sequence[str]) -> tuple[HandleId, ...] | None:
+        """Allocate in Placement and claim in the tracker, all or nothing."""
+        taken: list[HandleId] = []
+        for name in classes:
+            found = self._free(name, taken)
+            if found is None:
+                return None
+            taken.append(found)
+        self.tracked |= frozenset(taken)
+        return tuple(taken)
+
+    def _free(self, resource_class: str, taken: Sequence[HandleId]) -> HandleId | None:
+        used = Counter(self._allocated()) + Counter(taken)
+        for plan in self.offered:
+            part = plan.classes.get(resource_class)
+            if part is None:
+                continue
+            free = sorted(part.resources - self.tracked - frozenset(taken))
+            count = sum(used[handle] for handle in part.resources)
+            if free and part.total - part.reserved - count > 0:
+                return free[0]
+        return None
+
+    def _allocated(self) -> Iterator[HandleId]:
+        for server in self.servers.values():
+            yield from server.counted()

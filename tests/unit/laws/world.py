@@ -1,0 +1,300 @@
+"""One compute host with everything of ours on it, and what a person knows about the content of its devices."""
+
+import contextlib
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lxml import etree
+
+from nova_accel.conf import Settings
+from nova_accel.discovery.memory import Others
+from nova_accel.drivers import loading
+from nova_accel.exception import AccelError
+from nova_accel.ledger.entry import Entry
+from nova_accel.ledger.store import Ledger
+from nova_accel.model import HandleId
+from nova_accel.virt.service import AccelService, NovaSide
+from tests.fakes.host import FakeHost, FakeSsd
+from tests.fakes.pmem import FakeNamespace
+from tests.unit.laws import hardware
+from tests.unit.laws.clock import Clock
+from tests.unit.laws.hardware import FakeDevice, Killed, TroubledHost, identity_of
+from tests.unit.laws.model import HERE, NODE, Domain, Nova, Server
+
+HOST, FOREIGN = "the host", "somebody else"
+SSD, PMEM = "CUSTOM_SSD", "CUSTOM_PMEM_NAMESPACE_6GB"
+HOSTS_OWN = "0000:09:00.0"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Content that somebody wrote to a device."""
+
+    owner: str
+    """A server's uuid, :data:`HOST` or :data:`FOREIGN`."""
+    content: dict[int, bytes]
+
+
+class World:
+    """Host, Nova and service, with the ways in which they meet."""
+
+    def __init__(self, folder: Path) -> None:
+        own = FakeSsd(HOSTS_OWN, "OWN", content={0: b"the host's own"}, mounted_at="/srv", signatures=("ext4",))
+        ssds = [FakeSsd("0000:01:00.0", "SN1"), FakeSsd("0000:02:00.0", "SN2", can_format=False), own]
+        namespaces = [FakeNamespace("namespace0.0", "ns0"), FakeNamespace("namespace0.1", "ns1")]
+        self.fake = FakeHost(folder / "host", ssds, namespaces)
+        self.host = TroubledHost(self.fake)
+        self.host.on_kill = self._killed
+        self.nova = Nova()
+        self.domains: dict[str, Domain] = {}
+        self.written: dict[str, Written] = {"OWN": Written(HOST, dict(own.content))}
+        self.permitted: set[str] = set()
+        """What an operator allowed to erase."""
+        self.stale: set[str] = set()
+        """What has changed since the last look that came to its end without trouble."""
+        self.clock = Clock()
+        self.clock.install()
+        self.libvirt_is_gone = False
+        self.settings = _settings(folder / "state")
+        self.service: AccelService | None = None
+        self.jobs: list[Callable[[], None]] = []
+        self._frozen: Path | None = None
+        self._looked_at: tuple[object, int] = (None, 0)
+        self.start()
+
+    # nova-compute
+
+    @property
+    def up(self) -> AccelService:
+        """The service, where it is known to run."""
+        assert self.service is not None
+        return self.service
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as another process opens it."""
+        return Ledger(self.settings.ledger_path)
+
+    def entries(self) -> dict[str, Entry]:
+        """The ledger, by identity."""
+        return {handle.identity: entry for handle, entry in self.ledger.entries().items()}
+
+    def start(self) -> None:
+        """Start nova-compute."""
+        with self.may_be_killed():
+            nova = NovaSide(
+                host=HERE,
+                domains=self._domains,
+                facts=self.nova.facts,
+                changed=self.audit,
+                others=self._others,
+                in_use=lambda _: True,
+            )
+            service = AccelService(self.settings, loading.load(self.settings), self.host, nova)
+            self.service = service
+            service.start(self.jobs.append)
+            self.audit()
+
+    def stop(self) -> None:
+        """End nova-compute, however suddenly: what it was about to do is forgotten."""
+        self.service = None
+        self.jobs.clear()
+        self.host.armed.clear()
+
+    @contextlib.contextmanager
+    def may_be_killed(self) -> Iterator[None]:
+        """Let nova-compute be killed at the host's border; what it does while the exception passes has not happened."""
+        try:
+            yield
+        except Killed:
+            self.stop()
+            state = Path(self.settings.ledger_path).parent
+            if self._frozen is not None:
+                shutil.rmtree(state)
+                self._frozen.rename(state)
+                self._frozen = None
+
+    def _killed(self) -> None:
+        state = Path(self.settings.ledger_path).parent
+        self._frozen = state.with_name("frozen")
+        shutil.copytree(state, self._frozen)
+
+    def run_job(self, number: int) -> None:
+        """Let one of the deferred jobs run."""
+        with self.may_be_killed():
+            self.jobs.pop(number % len(self.jobs))()
+
+    def settle(self) -> None:
+        """Rounds until there is nothing to do any more."""
+        for _ in range(3):
+            self.up.work()
+            while self.jobs:
+                self.jobs.pop(0)()
+
+    def audit(self) -> None:
+        """Nova counts what is given out, and updates its providers."""
+        self.nova.recount()
+        self.update()
+
+    def update(self) -> None:
+        """Nova updates its providers; without a plan it offers nothing of ours."""
+        try:
+            self.nova.offered = self.up.providers(NODE, self.nova.tracked)
+        except AccelError:
+            self.nova.offered = ()
+
+    # libvirt
+
+    def _domains(self) -> dict[str, frozenset[str]]:
+        self._ask_libvirt()
+        return {uuid: self._places(domain) for uuid, domain in self.domains.items()}
+
+    def _others(self) -> Others:
+        try:
+            self._ask_libvirt()
+        except ConnectionError as error:
+            return Others(unknown=str(error))
+        has: dict[str, set[str]] = defaultdict(set)
+        for uuid, domain in self.domains.items():
+            for place in self._places(domain):
+                has[place].add(uuid)
+        return Others({place: frozenset(uuids) for place, uuids in has.items()})
+
+    def _ask_libvirt(self) -> None:
+        if self.libvirt_is_gone:
+            self.libvirt_is_gone = False
+            self.host.failures += 1
+            raise ConnectionError("libvirt does not answer")
+
+    def _places(self, domain: Domain) -> frozenset[str]:
+        """As in the XML, and where links lead."""
+        found = {place: hardware.device_at(self.fake, place) for place in domain.places}
+        led_to = {f"/dev/{one.chardev}" for one in found.values() if isinstance(one, FakeNamespace)}
+        return frozenset(found) | led_to
+
+    # guests
+
+    def xml(self, server: Server) -> str:
+        """The domain's XML, made anew."""
+        domain = etree.Element("domain")
+        parts = etree.SubElement(domain, "devices")
+        for _, element in self.up.guests.elements(server.handles, server.uuid):
+            parts.append(element.to_element())
+        return etree.tostring(domain).decode()
+
+    def run_guest(self, server: Server) -> None:
+        """Make the XML, define the domain and start it.
+
+        :raises AccelError: when it is refused
+        """
+        xml = self.xml(server)
+        self.up.guests.prepare(server.handles, server.uuid, xml)
+        found = self._meant(server, xml)
+        domain = self.domains[server.uuid] = Domain(xml)
+        self.take(domain, server, found)
+
+    def take(self, domain: Domain, server: Server, found: Sequence[FakeDevice]) -> None:
+        """The guest runs, with its devices in its hands."""
+        domain.running = True
+        domain.devices = {identity_of(one): one for one in found}
+        server.let_go -= domain.devices.keys()
+        self.permitted -= domain.devices.keys()
+        for one in found:
+            if isinstance(one, FakeNamespace):
+                one.user = "qemu (process 1)"
+
+    def _meant(self, server: Server, xml: str) -> list[FakeDevice]:
+        """What the guest is about to get by its XML. Here it shows whether everything that was done before was right."""
+        places = Domain(xml).places
+        found = [hardware.device_at(self.fake, place) for place in places]
+        devices = [one for one in found if one is not None]
+        got = {identity_of(one) for one in devices}
+        assert got == {handle.identity for handle in server.handles}, f"{server.uuid} is given {got}"
+        for device in devices:
+            self._check_given(server, device)
+        return devices
+
+    def _check_given(self, server: Server, device: FakeDevice) -> None:
+        identity = identity_of(device)
+        having = [uuid for uuid, one in self.domains.items() if one.running and identity in one.devices]
+        assert not having, f"{identity} is given to {server.uuid}, and {having} has it"
+        written = self.written.get(identity)
+        if not hardware.is_zero(device):
+            assert written is not None
+            assert written.owner == server.uuid, f"{server.uuid} is given {identity} with content of {written.owner}"
+        if isinstance(device, FakeSsd):
+            assert device.bound_to == "vfio-pci"
+            assert not device.mounted_at
+
+    def end_guest(self, uuid: str) -> None:
+        """Stop the guest; its domain stays defined."""
+        domain = self.domains.get(uuid)
+        if domain is None or not domain.running:
+            return
+        domain.running = False
+        for device in domain.devices.values():
+            if isinstance(device, FakeNamespace):
+                device.user = ""
+        domain.devices = {}
+
+    def undefine(self, uuid: str) -> None:
+        """Stop the guest and take its domain away."""
+        self.end_guest(uuid)
+        self.domains.pop(uuid, None)
+
+    def write(self, owner: str, device: FakeDevice, content: dict[int, bytes]) -> None:
+        """Somebody writes to a device."""
+        device.content.update(content)
+        self.written[identity_of(device)] = Written(owner, dict(device.content))
+
+    # what a person knows
+
+    def devices(self) -> dict[str, FakeDevice]:
+        """What is in the host now, by identity."""
+        return hardware.devices(self.fake)
+
+    def in_a_guest(self, identity: str) -> bool:
+        """Whether a running guest has it."""
+        return any(domain.running and identity in domain.devices for domain in self.domains.values())
+
+    def must_be_kept(self, identity: str) -> bool:
+        """Whether its content is still somebody's."""
+        written = self.written.get(identity)
+        if written is None:
+            return False
+        if self.in_a_guest(identity):
+            return True
+        server = self.nova.servers.get(written.owner)
+        released = identity in server.let_go if server is not None else False
+        return not released and identity not in self.permitted
+
+    def changed(self, identity: str) -> None:
+        """Note that a device is not any more what the last look saw."""
+        self.stale.add(identity)
+
+    def note_look(self) -> None:
+        """Note what the last look has seen: everything, if nothing went wrong meanwhile."""
+        if self.service is None:
+            return
+        snapshot, failures = self.service.inventory.snapshot, self.host.failures
+        looked_at, failed = self._looked_at
+        if snapshot is not looked_at and failures == failed:
+            self.stale.clear()
+        self._looked_at = (snapshot, failures)
+
+    def close(self) -> None:
+        """Put everything back."""
+        self.clock.remove()
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings(
+        enabled_drivers=("nvme_ssd_driver", "intel_pmem_driver"),
+        nvme_ssd_filters=("vendor_id:*",),
+        discovery_interval_s=0,
+        ledger_path=str(folder / "ledger.sqlite"),
+        pmem_namespaces=("6GB:ns0|ns1", "LARGE:ns2"),
+    )
