@@ -1,0 +1,39 @@
+"""What must never be seen, and where it is written down when it is."""
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class Rule(enum.Enum):
+    """The rules that are counted; the values head the columns of the table."""
+
+    LEAK = "leaks"
+    """A handle with bytes on it is offered, or was given to another server than the one whose bytes they are."""
+    DOUBLE = "double assignments"
+    """A handle is in two guests."""
+    LOST = "lost for good"
+    """Its server is gone, and neither time nor an operator's word makes it available again."""
+    ERASED = "erased unreleased"
+    """A handle was erased that no server had released, or that a guest was using."""
+
+
+@dataclass
+class Findings:
+    """Written to a file at once: who finds something may be killed the next moment."""
+
+    file: Path
+    seen: set[str] = field(default_factory=set)
+
+    def add(self, rule: Rule, sentence: str) -> None:
+        """Note something once."""
+        line = f"{rule.name} {sentence}"
+        if line not in self.seen:
+            self.seen.add(line)
+            with self.file.open("a") as file:
+                file.write(line + "\n")
+
+    def all(self) -> list[tuple[Rule, str]]:
+        """Everything that any process has noted."""
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        return [(Rule[name], sentence) for name, _, sentence in (line.partition(" ") for line in dict.fromkeys(lines))]

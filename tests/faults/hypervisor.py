@@ -1,0 +1,84 @@
+"""Nova's fake libvirt with its domains in a file: guests go on when nova-compute is killed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nova.tests.fixtures import libvirt as fakelibvirt
+
+from tests.faults.points import AFTER, BEFORE, Point
+from tests.faults.trap import Trap
+
+STARTS = "a domain starts"
+ENDS = "a domain ends"
+
+_NOT_ASKED = frozenset({"away", "running"})
+"""What is not libvirt's."""
+
+
+class KeptConnection(fakelibvirt.Connection):
+    """A connection that writes down what it has defined, and what of it runs, and begins with what the last one wrote."""
+
+    def __init__(self, file: Path, trap: Trap, started: Callable[[str, str], None], **kwargs: Any) -> None:
+        """Begin where the last one ended.
+
+        :param started: told the uuid and the XML of each domain that starts: from now on its guest writes
+        """
+        super().__init__("qemu:///system", **kwargs)
+        self._file = file
+        self._trap = trap
+        self._started = started
+        self.away = False
+        """Whether libvirtd does not answer; guests run on."""
+        for one in json.loads(file.read_text()) if file.exists() else ():
+            domain = super().defineXML(one["xml"])
+            if one["runs"]:
+                domain._state = fakelibvirt.VIR_DOMAIN_RUNNING
+                super()._mark_running(domain)
+
+    def _mark_running(self, dom: Any) -> None:
+        self._trap.spring(Point(STARTS, BEFORE))
+        super()._mark_running(dom)
+        self._keep()
+        self._started(dom.UUIDString(), dom.XMLDesc(0))
+        self._trap.spring(Point(STARTS, AFTER))
+
+    def _mark_not_running(self, dom: Any) -> None:
+        self._trap.spring(Point(ENDS, BEFORE))
+        super()._mark_not_running(dom)
+        self._keep()
+        self._trap.spring(Point(ENDS, AFTER))
+
+    def _undefine(self, dom: Any) -> None:
+        super()._undefine(dom)
+        self._keep()
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_") and name not in _NOT_ASKED and object.__getattribute__(self, "away"):
+            raise fakelibvirt.make_libvirtError(
+                fakelibvirt.libvirtError,
+                "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused",
+                error_code=fakelibvirt.VIR_ERR_SYSTEM_ERROR,
+                error_domain=fakelibvirt.VIR_FROM_RPC,
+            )
+        return super().__getattribute__(name)
+
+    def defineXML(self, xml: str) -> Any:  # noqa: N802  libvirt's name
+        domain = super().defineXML(xml)
+        self._keep()
+        return domain
+
+    def running(self) -> dict[str, str]:
+        """The XML of each domain that is not shut off, by uuid."""
+        return {one.UUIDString(): one.XMLDesc(0) for one in self._vms.values() if _runs(one)}
+
+    def _keep(self) -> None:
+        kept = [{"uuid": one.UUIDString(), "xml": one.XMLDesc(0), "runs": _runs(one)} for one in self._vms.values()]
+        other = self._file.with_suffix(".new")
+        other.write_text(json.dumps(kept))
+        other.replace(self._file)
+
+
+def _runs(domain: Any) -> bool:
+    return domain._state not in (fakelibvirt.VIR_DOMAIN_SHUTOFF, fakelibvirt.VIR_DOMAIN_SHUTDOWN)

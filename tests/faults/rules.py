@@ -1,0 +1,113 @@
+"""The rules of the design, looked at from outside: the machine's bytes, libvirt's domains, the ledger and Placement."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from nova_accel.ledger.entry import Entry
+from nova_accel.ledger.states import State
+from nova_accel.ledger.store import Ledger
+from nova_accel.model import HandleId
+from nova_accel.xml import domain
+from tests.faults.findings import Rule
+from tests.faults.world import World
+
+if TYPE_CHECKING:
+    from tests.faults.cloud import Cloud
+    from tests.faults.machine import KeptHost
+
+
+class Watch:
+    """Looks at what cannot be seen afterwards: a guest that starts, a device that is erased."""
+
+    machine: KeptHost
+
+    def __init__(self, world: World, host: str) -> None:
+        self._world = world
+        self._host = host
+
+    def started(self, server: str, xml: str) -> None:
+        """A guest runs, reads what others left it and writes on all it has."""
+        for identity in self._identities(xml):
+            foreign = self.machine.read(identity) - {server}
+            if foreign:
+                self._world.findings.add(Rule.LEAK, f"{identity} was given to {server} with bytes of {sorted(foreign)}")
+            for other, others in self._running().items():
+                if other != server and identity in others:
+                    self._world.findings.add(Rule.DOUBLE, f"{identity} is in the guests {server} and {other}")
+            self.machine.write(identity, server)
+
+    def erasing(self, call: str, identity: str) -> None:
+        """A device is about to be erased: its ledger must say that it may be, and no guest may run with it."""
+        entry = _entry(Ledger(str(self._world.ledger(self._host))), identity)
+        if entry is None or entry.state is not State.CLEANING or not entry.may_be_erased:
+            self._world.findings.add(Rule.ERASED, f"{call} of {identity}, of which the ledger says {entry}")
+        for server, theirs in self._running().items():
+            if identity in theirs:
+                self._world.findings.add(Rule.ERASED, f"{call} of {identity}, which the running guest {server} has")
+
+    def _running(self) -> dict[str, list[str]]:
+        file = self._world.domains(self._host)
+        kept = json.loads(file.read_text()) if file.exists() else []
+        return {one["uuid"]: self._identities(one["xml"]) for one in kept if one["runs"]}
+
+    def _identities(self, xml: str) -> list[str]:
+        places = [str(address) for address in domain.pci_addresses(xml)] + list(domain.nvdimm_paths(xml))
+        return [identity for identity in map(self.machine.at, places) if identity is not None]
+
+
+def look(cloud: Cloud, host: str = "compute1") -> None:
+    """Hold what is offered now against what is on the devices. Between two rounds Nova's claim may be behind; after one nothing is."""
+    machine = cloud.machines[host]
+    entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
+    written = {identity for identity in machine.devices() if machine.read(identity)}
+    for identity in written & entries.keys():
+        if entries[identity].state is State.AVAILABLE:
+            cloud.world.findings.add(Rule.LEAK, f"the ledger offers {identity}, which has bytes on it")
+    for identity in _claimable(cloud, host) & written:
+        cloud.world.findings.add(Rule.LEAK, f"Nova may claim {identity}, which has bytes on it")
+    for provider, free in free_units(cloud).items():
+        clean = [one for one in entries.values() if provider.endswith(one.provider) and one.state is State.AVAILABLE]
+        if free > len(clean):
+            words = f"Placement offers {free} of {provider}, of which {len(clean)} are clean"
+            cloud.world.findings.add(Rule.LEAK, words)
+
+
+def kept(cloud: Cloud, host: str = "compute1") -> None:
+    """What a running guest has written must still be there."""
+    watch = cloud.watches[host]
+    for server, identities in watch._running().items():
+        for identity in identities:
+            if len(cloud.machines[host].devices()[identity].content) != 2:
+                cloud.world.findings.add(Rule.ERASED, f"{identity} lost what the running guest {server} had written")
+
+
+def free_units(cloud: Cloud) -> dict[str, int]:
+    """How many units Placement would give away, by our providers' names."""
+    found = {}
+    for name, provider in cloud.our_providers().items():
+        used = cloud._get_provider_usages(provider["uuid"])
+        inventories = cloud._get_provider_inventory(provider["uuid"])
+        found[name] = sum(one["total"] - one["reserved"] - used[which] for which, one in inventories.items())
+    return found
+
+
+def _claimable(cloud: Cloud, host: str) -> set[str]:
+    """Identities that Nova's resource tracker would give to the next server."""
+    tracker = cloud.computes[host].manager.rt
+    found = set()
+    for name, provider in cloud.our_providers().items():
+        for which, resources in tracker.provider_tree.data(name).resources.items():
+            taken = tracker.assigned_resources.get(provider["uuid"], {}).get(which, [])
+            found |= {one.identifier for one in resources} - {one.identifier for one in taken}
+    return found
+
+
+def _entry(ledger: Ledger, identity: str) -> Entry | None:
+    return next((one for one in ledger.entries().values() if one.handle.identity == identity), None)
+
+
+def handles(cloud: Cloud, host: str = "compute1") -> dict[str, HandleId]:
+    """Every handle of a host's ledger, by identity."""
+    return {handle.identity: handle for handle in cloud.ledger(host).entries()}

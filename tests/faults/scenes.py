@@ -1,0 +1,246 @@
+"""What goes on when a process is killed: a scene for each transition of the ledger and for each call to root's side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nova_accel.exception import PrivilegedCallError
+from nova_accel.ledger.states import Event, State
+from tests.faults.cloud import HOST, Cloud
+from tests.faults.points import AFTER, BEFORE, Point, transition
+from tests.faults.world import World
+
+_PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
+
+
+def _nothing(_: World) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A life that may end before the scene, something done to the files, and the life that is killed."""
+
+    name: str
+    act: Callable[[Cloud], None]
+    """With the trap armed; in a process of its own when there is an earlier life."""
+    reaches: tuple[str, ...]
+    prepare: Callable[[Cloud], None] | None = None
+    """Before, in the same process."""
+    earlier: Callable[[Cloud], None] | None = None
+    """Before, in a process that ends where it stands."""
+    earlier_ends: Point | None = None
+    """Where it is killed."""
+    between: Callable[[World], None] = _nothing
+    """What happens to the files after the earlier life."""
+
+
+def start(cloud: Cloud) -> None:
+    """nova-compute starts."""
+    cloud.start()
+
+
+def boot(cloud: Cloud, state: str = "ACTIVE") -> dict:
+    """A server with an SSD and a namespace; its guest writes on both."""
+    return cloud.boot(cloud.ssd_flavor(**{f"resources2__{_PMEM}": "1", "group_policy": "none"}), state)
+
+
+def started_with_a_server(cloud: Cloud) -> None:
+    cloud.start()
+    boot(cloud)
+
+
+def delete(cloud: Cloud) -> None:
+    for server in cloud.api.get_servers():
+        cloud.api.delete_server(server["id"])
+        cloud._wait_until_deleted(server)
+    cloud.round()
+
+
+def started_with_a_server_on(**abilities: object) -> Callable[[Cloud], None]:
+    """The same, where the SSDs' controllers can do other things."""
+
+    def prepare(cloud: Cloud) -> None:
+        machine = cloud.open_machine()
+        for ssd in machine.inner.ssds.values():
+            for name, value in abilities.items():
+                assert hasattr(ssd, name)
+                setattr(ssd, name, value)
+        machine.keep()
+        started_with_a_server(cloud)
+
+    return prepare
+
+
+def reboot_hard(cloud: Cloud) -> None:
+    (server,) = cloud.api.get_servers()
+    cloud._reboot_server(server, hard=True)
+
+
+def refuse(call: str) -> Callable[[], None]:
+    """What a call does that root's side refuses."""
+
+    def broken() -> None:
+        raise PrivilegedCallError(call, "refused, because this is a fault")
+
+    return broken
+
+
+def boot_refused(cloud: Cloud) -> None:
+    machine = cloud.machines[HOST]
+    machine.broken = {"check_namespace": refuse("check_namespace"), "link_namespace": refuse("link_namespace")}
+    try:
+        boot(cloud, "ERROR")
+    finally:
+        machine.broken = {}
+
+
+def host_mounts_one(cloud: Cloud) -> None:
+    machine = cloud.machines[HOST]
+    machine.inner.mount("0000:01:00.0", "/mnt")
+    machine.keep()
+    cloud.round()
+    machine.inner.mount("0000:01:00.0", "")
+    machine.keep()
+
+
+def cannot_be_erased(cloud: Cloud) -> None:
+    _set_erases(cloud, erases=False)
+    delete(cloud)
+
+
+def was_not_erased(cloud: Cloud) -> None:
+    started_with_a_server(cloud)
+    cannot_be_erased(cloud)
+
+
+def erased_at_last(cloud: Cloud) -> None:
+    _set_erases(cloud, erases=True)
+    for entry in cloud.ledger().entries().values():
+        if entry.state is State.CLEAN_FAILED:
+            cloud.ledger().operator.ask_for_cleaning(entry.handle.identity, erase_foreign_data=False)
+    cloud.round()
+    cloud.round()
+
+
+def _set_erases(cloud: Cloud, *, erases: bool) -> None:
+    for device in cloud.machines[HOST].devices().values():
+        device.erases = erases
+    cloud.machines[HOST].keep()
+
+
+def booted_and_deleted(cloud: Cloud) -> None:
+    started_with_a_server(cloud)
+    delete(cloud)
+
+
+def started_and_round(cloud: Cloud) -> None:
+    cloud.start()
+    cloud.round()
+
+
+def ledger_lost(world: World) -> None:
+    """Somebody deletes it, or its disk is replaced."""
+    for suffix in ("", "-wal", "-shm"):
+        world.ledger(HOST).with_name(world.ledger(HOST).name + suffix).unlink(missing_ok=True)
+
+
+def ledger_from_before(world: World) -> None:
+    """Somebody restores a copy that is older than the servers."""
+    ledger_lost(world)
+    world.ledger(HOST).write_bytes(world.ledger_copy(HOST).read_bytes())
+
+
+def started_and_ledger_copied(cloud: Cloud) -> None:
+    cloud.start()
+    cloud.world.copy_ledger(HOST)
+    boot(cloud)
+
+
+_A, _S, _D, _C, _F = State.AVAILABLE, State.ASSIGNED, State.DIRTY, State.CLEANING, State.CLEAN_FAILED
+
+SCENES = (
+    Scene(
+        "the first look",
+        act=started_and_round,
+        reaches=(
+            transition(_D, Event.FOUND_ZERO),
+            *("lspci", "ndctl", "who_uses", "signatures", "mounted_elsewhere", "namespace_users", "smart_logs"),
+            *("sizes", "first_nonzero", "namespace_size", "namespace_first_nonzero"),
+        ),
+    ),
+    Scene(
+        "a server is made",
+        prepare=start,
+        act=boot,
+        reaches=(transition(_A, Event.CLAIM), "hand_over", "check_namespace", "link_namespace"),
+    ),
+    Scene(
+        "a server is deleted",
+        prepare=started_with_a_server,
+        act=delete,
+        reaches=(
+            transition(_S, Event.RELEASE),
+            transition(_D, Event.CLEAN),
+            transition(_C, Event.CLEANED),
+            *("bring_back", "id_ctrl", "erase", "settle", "zero_namespace"),
+        ),
+    ),
+    Scene(
+        "an SSD without format is cleaned",
+        prepare=started_with_a_server_on(can_format=False),
+        act=delete,
+        reaches=("zero",),
+    ),
+    Scene("a hard reboot", prepare=started_with_a_server, act=reboot_hard, reaches=(transition(_S, Event.CLAIM),)),
+    Scene("a server that is refused", prepare=start, act=boot_refused, reaches=(transition(_S, Event.GIVE_BACK),)),
+    Scene(
+        "the host mounts a free SSD",
+        prepare=start,
+        act=host_mounts_one,
+        reaches=(transition(_A, Event.HOST_USED_IT),),
+    ),
+    Scene(
+        "erasing does nothing",
+        prepare=started_with_a_server,
+        act=cannot_be_erased,
+        reaches=(transition(_C, Event.CLEANING_FAILED),),
+    ),
+    Scene(
+        "an operator has it cleaned",
+        prepare=was_not_erased,
+        act=erased_at_last,
+        reaches=(transition(_F, Event.CLEAN),),
+    ),
+    Scene(
+        "killed while it cleans, and again",
+        earlier=booted_and_deleted,
+        earlier_ends=Point(transition(_C, Event.CLEANED), BEFORE),
+        act=started_and_round,
+        reaches=(transition(_C, Event.CLEAN),),
+    ),
+    Scene(
+        "the ledger is lost while a server runs",
+        earlier=started_with_a_server,
+        between=ledger_lost,
+        act=started_and_round,
+        reaches=(transition(_D, Event.ADOPT),),
+    ),
+    Scene(
+        "the ledger is older than a server",
+        earlier=started_and_ledger_copied,
+        between=ledger_from_before,
+        act=started_and_round,
+        reaches=(transition(_A, Event.ADOPT),),
+    ),
+)
+
+
+def scene_of(what: str) -> Scene:
+    """The scene that reaches a transition or a call.
+
+    :raises LookupError: when there is none: it was added without one
+    """
+    for scene in SCENES:
+        if what in scene.reaches:
+            return scene
+    raise LookupError(f"no scene in tests/faults/scenes.py reaches {what!r}")

@@ -1,0 +1,95 @@
+"""What is done after each kill and each fault, when everything works again: nothing may be wrong, and nothing may stay away."""
+
+from nova.tests.functional.api.client import OpenStackApiException
+
+from nova_accel.exception import AccelError
+from nova_accel.ledger.states import State
+from tests.faults import rules
+from tests.faults.cloud import HOST, Cloud
+from tests.faults.findings import Rule
+
+_ROUNDS = 3
+_SSD_TOO = "resources{}:CUSTOM_SSD"
+_PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
+
+
+def survive(cloud: Cloud) -> None:
+    """Start over the files that a dead process left, and go on."""
+    cloud.start()
+    go_on(cloud)
+
+
+def go_on(cloud: Cloud) -> None:
+    """Some rounds, then every server goes, then everything must be there for the next ones."""
+    rules.look(cloud)
+    rules.kept(cloud)
+    cloud.round()
+    rules.look(cloud)
+    rules.kept(cloud)
+    _delete_all(cloud)
+    for _ in range(_ROUNDS):
+        cloud.round()
+        rules.look(cloud)
+        if not _missing(cloud):
+            break
+    else:
+        _speak(cloud)
+    for identity in _missing(cloud):
+        entry = cloud.entry(identity)
+        cloud.world.findings.add(Rule.LOST, f"{identity} does not come back: {entry}")
+    _fill(cloud)
+
+
+def _delete_all(cloud: Cloud) -> None:
+    for server in cloud.api.get_servers():
+        # One that is being deleted already is done with at nova-compute's start, or refused.
+        cloud.api.delete_server(server["id"])
+        cloud._wait_until_deleted(server)
+
+
+def _missing(cloud: Cloud) -> list[str]:
+    """What is not offered although nobody has it."""
+    entries = {one.handle.identity: one for one in cloud.ledger().entries().values()}
+    gone = [
+        identity
+        for identity in cloud.machines[HOST].devices()
+        if identity not in entries or entries[identity].state is not State.AVAILABLE or entries[identity].drained
+    ]
+    offered = sum(rules.free_units(cloud).values())
+    if not gone and offered < len(entries):
+        return list(entries)
+    return gone
+
+
+def _speak(cloud: Cloud) -> None:
+    """Do what an operator is told to do about what is left, the gentler thing first."""
+    for erase_foreign_data in (False, True):
+        for identity in _missing(cloud):
+            cloud.world.spoke(f"{identity} (erase foreign data: {erase_foreign_data}): {cloud.entry(identity)}")
+            operator = cloud.ledger().operator
+            try:
+                operator.undrain(identity)
+                operator.ask_for_cleaning(identity, erase_foreign_data=erase_foreign_data)
+            except AccelError as error:
+                print(f"the operator was refused: {error}")
+        cloud.round()
+        cloud.round()
+        rules.look(cloud)
+
+
+def _fill(cloud: Cloud) -> None:
+    """One server gets everything: Placement, Nova's claim and the ledger agree, and all of it is empty."""
+    ssds = len(cloud.machines[HOST].inner.ssds)
+    groups = {f"resources{number}__CUSTOM_SSD": "1" for number in range(1, ssds + 1)}
+    groups[f"resources{ssds + 1}__{_PMEM}"] = str(len(cloud.machines[HOST].inner.pmem.namespaces))
+    try:
+        server = cloud.boot(cloud.flavor(**groups, group_policy="none"), "ACTIVE")
+    except (AssertionError, OpenStackApiException) as error:
+        cloud.world.findings.add(Rule.LOST, f"no server gets all of it afterwards: {error}")
+        return
+    _delete(cloud, server)
+
+
+def _delete(cloud: Cloud, server: dict) -> None:
+    cloud.api.delete_server(server["id"])
+    cloud._wait_until_deleted(server)

@@ -1,0 +1,73 @@
+"""The folder in which everything of one small cloud lies that a killed process leaves behind."""
+
+import contextlib
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.findings import Findings
+
+
+@dataclass(frozen=True)
+class World:
+    """Databases, ledgers, machines and domains, by what they are of."""
+
+    folder: Path
+
+    def database(self, name: str) -> Path:
+        """The SQLite file of one of Nova's databases, or of Placement's."""
+        return self.folder / f"db-{name.replace('/', '_').replace(':', '_')}.sqlite"
+
+    def ledger(self, host: str) -> Path:
+        """The ledger of one compute host."""
+        return self.folder / f"{host}.sqlite"
+
+    def machine(self, host: str) -> Path:
+        """What is in one host's hardware: content, bindings, labels."""
+        return self.folder / f"{host}.machine"
+
+    def domains(self, host: str) -> Path:
+        """What one host's libvirt has defined, and what of it runs."""
+        return self.folder / f"{host}.domains"
+
+    def log(self, name: str) -> Path:
+        """What one process printed and logged."""
+        return self.folder / f"{name}.log"
+
+    def copy_ledger(self, host: str) -> None:
+        """Keep a copy of a ledger as it is now."""
+        with (
+            contextlib.closing(sqlite3.connect(self.ledger(host))) as ledger,
+            contextlib.closing(sqlite3.connect(self.ledger_copy(host))) as copy,
+        ):
+            ledger.backup(copy)
+
+    def ledger_copy(self, host: str) -> Path:
+        """Where the copy of a ledger is."""
+        return self.folder / f"{host}.copy"
+
+    def spoke(self, about: str) -> None:
+        """Note that an operator had to say something."""
+        with (self.folder / "operator").open("a") as file:
+            file.write(about + "\n")
+
+    @property
+    def operator_spoke(self) -> bool:
+        """Whether an operator had to say something."""
+        return (self.folder / "operator").exists()
+
+    @property
+    def findings(self) -> Findings:
+        """What was found against the rules, by whichever process."""
+        return Findings(self.folder / "findings")
+
+    @property
+    def has_databases(self) -> bool:
+        """Whether a cloud was ever started here."""
+        return self.database("placement").exists()
+
+    def cloned(self, folder: Path) -> "World":
+        """The same world once more, in another folder. Only while none of its hosts was ever looked at: inodes change."""
+        shutil.copytree(self.folder, folder)
+        return World(folder)
