@@ -118,6 +118,10 @@ class Cloud:
         found = self.server(uuid)
         return str(found["status"]) if found else "GONE"
 
+    def is_busy(self, uuid: str) -> bool:
+        """Whether Nova is doing something with a server."""
+        return bool((self.server(uuid) or {}).get("OS-EXT-STS:task_state"))
+
     def fault(self, uuid: str) -> str:
         """What Nova says went wrong with a server."""
         fault = (self.server(uuid) or {}).get("fault", {})
@@ -130,6 +134,16 @@ class Cloud:
     def act(self, uuid: str, action: str, arguments: object = None) -> Any:
         """One of the servers' actions: ``os-stop``, ``reboot`` …"""
         return self.nova.ask("POST", f"/servers/{uuid}/action", {action: arguments})
+
+    def failures(self, uuid: str) -> list[str]:
+        """What went wrong in the last action on a server, as its owner may read it."""
+        last = self.nova.get(f"/servers/{uuid}/os-instance-actions")["instanceActions"][0]
+        shown = self.nova.get(f"/servers/{uuid}/os-instance-actions/{last['request_id']}")["instanceAction"]
+        return [str(one.get("details") or one["traceback"]) for one in shown["events"] if one["result"] == "Error"]
+
+    def snapshot(self, uuid: str, name: str) -> str:
+        """Ask for an image of a server; its id."""
+        return str(self.act(uuid, "createImage", {"name": name})["image_id"])
 
     def console(self, uuid: str) -> str:
         """What the guest has written to its console."""

@@ -7,6 +7,9 @@ import xml.etree.ElementTree as ET
 
 from lab.machine import Machine
 
+OURS = "ua-accel-"
+PARTS_OF_AN_ADDRESS = ("domain", "bus", "slot", "function")
+
 
 @dataclasses.dataclass(frozen=True)
 class Nvdimm:
@@ -43,6 +46,28 @@ def hostdevs(machine: Machine, server: str) -> list[str]:
     """The ``managed`` of a running guest's PCI devices."""
     found = _xml(machine, server).findall("devices/hostdev[@type='pci']")
     return [one.get("managed", "") for one in found]
+
+
+def hostdev_addresses(machine: Machine, server: str) -> list[str]:
+    """Where on the host a guest's PCI devices are, as ``0000:01:00.0``."""
+    found = _xml(machine, server).findall("devices/hostdev[@type='pci']/source/address")
+    return [
+        "{:04x}:{:02x}:{:02x}.{:x}".format(*(int(one.get(key, "0"), 16) for key in PARTS_OF_AN_ADDRESS))
+        for one in found
+    ]
+
+
+def state(machine: Machine, server: str) -> str:
+    """What libvirt says of a domain: ``running``, ``shut off`` …; ``gone`` when it has none."""
+    found = machine.channel.try_run(["virsh", "-c", "qemu:///system", "domstate", server])
+    return "gone" if found.status else found.out.strip()
+
+
+def saved_devices(machine: Machine, server: str) -> list[str]:
+    """Aliases of ours in the image that libvirt has saved of a suspended guest."""
+    saved = machine.channel.run(["virsh", "-c", "qemu:///system", "managedsave-dumpxml", server])
+    aliases = [str(one.get("name")) for one in ET.fromstring(saved).findall("devices/*/alias")]
+    return [one for one in aliases if one.startswith(OURS)]
 
 
 def _xml(machine: Machine, server: str) -> ET.Element:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import pathlib
 import re
-import shutil
-import uuid
 
 from lab import initramfs, kernel
+from lab.control import image_store
 
 DISK_MIB = 1
 SEEN = re.compile(
     r"guest: nvme (?P<name>\S+) serial=(?P<serial>\S+) bytes=(?P<bytes>\d+) "
     r"first=(?P<first>\S*) first_mib=(?P<content>zero|data)"
 )
-
-
+BOOTED = re.compile(r"guest: booted (?P<id>[0-9a-f-]{36})")
+FOUND = re.compile(r'guest: found "(?P<found>[^"]*)" at \d+ of \S+')
+ALIVE = re.compile(r"guest: alive (?P<beat>\d+)(?P<holds>[^\r\n]*)[\r\n]")
 SEEN_PMEM = re.compile(
     r"guest: pmem (?P<number>\d+) block=(?P<block>\S+) bytes=(?P<bytes>\d+) region_bytes=(?P<region>\d+) "
     r"node=(?P<node>-?\d+) content=(?P<content>zero|data) found=(?P<found>\S*) wrote=(?P<wrote>\S*)"
@@ -78,6 +76,33 @@ def wrote(console: str, nonce: str) -> bool:
     return re.search(rf"guest: wrote {nonce} at \d+ of \S+ status=0", console) is not None
 
 
+def found(console: str) -> list[str]:
+    """What a guest found where it was to write on its SSD, for each time that it booted."""
+    return [one["found"] for one in FOUND.finditer(console)]
+
+
+def last_boot(console: str) -> tuple[str, str]:
+    """The id that the guest's kernel made up when it last booted, and what it wrote since; two empty texts when there is none."""
+    boots = list(BOOTED.finditer(console))
+    return (boots[-1]["id"], console[boots[-1].end() :]) if boots else ("", "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Beat:
+    """A guest's sign of life, with what is on its devices at that time: what by an SSD's serial or a persistent memory's name."""
+
+    number: int
+    holds: dict[str, str]
+
+
+def beats(console: str) -> list[Beat]:
+    """The signs of life of a guest that watches its devices."""
+    return [
+        Beat(int(one["beat"]), dict(word.split("=", 1) for word in one["holds"].split()))
+        for one in ALIVE.finditer(console)
+    ]
+
+
 class Images:
     """The image store's content: one kernel, one initramfs, and any number of servers' images."""
 
@@ -114,30 +139,6 @@ class Images:
         )
 
     def _add(self, name: str, content: pathlib.Path, properties: dict[str, str]) -> str:
-        image_id = str(uuid.uuid4())
-        shutil.copyfile(content, self._folder / image_id)
-        data = content.read_bytes()
-        record = {
-            "id": image_id,
-            "name": name,
-            "status": "active",
-            "visibility": "public",
-            "protected": False,
-            "owner": "lab",
-            "size": len(data),
-            "min_disk": 0,
-            "min_ram": 0,
-            "tags": [],
-            "virtual_size": len(data),
-            "created_at": "2020-01-01T00:00:00Z",
-            "updated_at": "2020-01-01T00:00:00Z",
-            "checksum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
-            "os_hash_algo": "sha512",
-            "os_hash_value": hashlib.sha512(data).hexdigest(),
-            "os_hidden": False,
-            "file": f"/v2/images/{image_id}/file",
-            "schema": "/v2/schemas/image",
-            **properties,
-        }
-        (self._folder / f"{image_id}.json").write_text(json.dumps(record))
-        return image_id
+        made = image_store.create(self._folder, {"name": name, "visibility": "public", **properties})
+        image_store.fill(self._folder, made["id"], content.read_bytes())
+        return str(made["id"])

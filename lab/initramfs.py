@@ -12,7 +12,7 @@ from lab import cpio, kernel, packages
 
 SCRIPTS = pathlib.Path(__file__).parent / "scripts"
 L1_MODULES = ("virtio_pci", "virtio_blk", "9pnet_virtio", "9p", "overlay", "ext4", "virtio_net", "virtio_rng")
-L2_MODULES = ("nvme", "virtio_pci", "virtio_blk", "nfit", "nd_pmem")
+L2_MODULES = ("nvme", "virtio_pci", "virtio_blk", "nfit", "nd_pmem", "button", "evdev")
 
 
 def build(script: str, linux: kernel.Kernel, modules: Sequence[str], cache: pathlib.Path) -> bytes:

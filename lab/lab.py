@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from lab import folders, hygiene, processes
 from lab.cloud import Cloud
@@ -14,7 +14,7 @@ from lab.control import settings
 from lab.control.plane import ControlPlane
 from lab.guest import Images
 from lab.machine import Machine, parts
-from lab.scenario import Scenario
+from lab.scenario import Scenario, Ssd
 from lab.steps import Steps, say, wait_for
 
 LAST_LINES = 15
@@ -84,12 +84,25 @@ class Lab:
             if self.wish.before_nova is not None:
                 self.wish.before_nova(self.machine)
 
-    def reboot_l1(self) -> None:
-        """Take L1's power, give it back, and make it a compute host again; nova-compute is not started."""
-        self.machine.reboot()
+    def reboot_l1(self, more: Mapping[str, settings.Section] | None = None, moved: Iterable[Ssd] = ()) -> None:
+        """Take L1's power, give it back, and make it a compute host again; nova-compute is not started.
+
+        :param more: options for nova-compute beyond those wished for, until it is configured again
+        :param moved: SSDs that were put to another place while it had no power
+        """
+        self.machine.reboot(*moved)
         self.machine.wait_until_up()
         self.compute.prepare_host(first_time=False)
-        self.compute.configure(self.wish.driver, self.wish.options)
+        self._configure_compute(more)
+
+    def restart_compute(self, more: Mapping[str, settings.Section] | None = None, driver: str | None = None) -> None:
+        """Stop nova-compute as its service manager would and start it, with more options or another driver until the next time."""
+        self.compute.stop()
+        self._configure_compute(more, driver)
+        self.start_compute()
+
+    def _configure_compute(self, more: Mapping[str, settings.Section] | None, driver: str | None = None) -> None:
+        self.compute.configure(driver or self.wish.driver, settings.merged(self.wish.options, more or {}))
 
     def start_compute(self) -> None:
         """Start nova-compute and wait until the scheduler can use it."""

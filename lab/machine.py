@@ -78,7 +78,7 @@ class Machine:
         self._monitor = run.path / "qmp"
         self._process: Process | None = None
         (run.images / "l1-initramfs").write_bytes(made_of.initramfs)
-        self.arguments = qemu.arguments(scenario, self._surroundings(made_of))
+        self._around = self._surroundings(made_of)
 
     def _surroundings(self, made_of: Parts) -> qemu.Surroundings:
         run = self.run_folder
@@ -111,7 +111,8 @@ class Machine:
 
     def start(self) -> None:
         """Start QEMU; L1 then boots by itself."""
-        self._process = Process("l1-qemu", [QEMU, *self.arguments], self.run_folder.logs / "l1-qemu.log", self._environ)
+        arguments = qemu.arguments(self.scenario, self._around)
+        self._process = Process("l1-qemu", [QEMU, *arguments], self.run_folder.logs / "l1-qemu.log", self._environ)
 
     def wait_until_up(self) -> None:
         """Wait until L1 takes commands."""
@@ -129,10 +130,16 @@ class Machine:
             self._process.stop()
             self._process = None
 
-    def reboot(self) -> None:
-        """Power off and on; the state disk and the devices' content stay."""
+    def reboot(self, *moved: Ssd) -> None:
+        """Power off and on; the state disk and the devices' content stay.
+
+        :param moved: SSDs of the scenario that were put to another place meanwhile
+        """
         self.channel.try_run("sync")
         self.stop()
+        places = {ssd.name: ssd for ssd in moved}
+        ssds = tuple(places.get(ssd.name, ssd) for ssd in self.scenario.ssds)
+        self.scenario = dataclasses.replace(self.scenario, ssds=ssds)
         self.start()
 
     def ask(self, command: str, **arguments: object) -> object:

@@ -278,4 +278,17 @@ def no_iommu(chance: Chance) -> Scenario:
     )
 
 
-SCENARIOS = {"bare": bare, "smoke": smoke, "record": record, "verdicts": verdicts, "no-iommu": no_iommu}
+def sizes(_chance: Chance) -> Scenario:
+    """Persistent memory in namespaces of 0.5, 1 and 2 GiB, to see what takes longer for the larger ones."""
+    spaces = (Namespace("half", 512), Namespace("one", 1024), Namespace("two", 2048))
+    return Scenario("sizes", nvdimms=(Nvdimm("dimm0", 4096, 0, spaces),))
+
+
+SCENARIOS = {
+    "bare": bare,
+    "smoke": smoke,
+    "record": record,
+    "verdicts": verdicts,
+    "no-iommu": no_iommu,
+    "sizes": sizes,
+}

@@ -28,6 +28,16 @@ def wait_for_status(lab: Lab, uuid: str, wanted: str) -> None:
     wait_for(reached, 1)
 
 
+def wait_until_idle(lab: Lab, uuid: str) -> None:
+    """Wait until Nova has done with a server what it was asked for, whatever became of it."""
+
+    def idle() -> bool:
+        lab.check()
+        return not lab.cloud.is_busy(uuid)
+
+    wait_for(idle, 1)
+
+
 def wait_for_console(lab: Lab, uuid: str) -> str:
     """Wait until the guest has done all it had to do; what it wrote."""
 

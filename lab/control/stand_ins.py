@@ -1,4 +1,4 @@
-"""Stand-ins for Glance and Neutron: a read-only image store and a network without ports.
+"""Stand-ins for Glance and Neutron: an image store and a network without ports.
 
 ``python -m lab.control.stand_ins PORT FOLDER``. An image is two files in FOLDER: <id>.json, its
 record as the Images API v2 shows it, and <id>, its content.
@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import sys
 
+from lab.control import image_store
 from lab.control.ports import HOST
 
 # Nova takes what is named here for an image's own attributes and everything else for its properties.
@@ -53,8 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Images, their content, and empty lists of everything of the network."""
-        words = self.path.partition("?")[0].strip("/").split("/")
-        match words:
+        match self._words():
             case ["network", "v2.0", *_, what]:
                 self._json({what.removesuffix(".json").replace("-", "_"): []})
             case ["image"] | ["image", ""]:
@@ -68,10 +68,59 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case _:
                 self.send_error(404)
 
+    def do_POST(self) -> None:
+        """A new image, without content."""
+        body = self._body()
+        if self._words() == ["image", "v2", "images"]:
+            self._json(image_store.create(self.folder, json.loads(body)), 201)
+        else:
+            self.send_error(404)
+
+    def do_PUT(self) -> None:
+        """An image's content."""
+        body = self._body()
+        match self._words():
+            case ["image", "v2", "images", image_id, "file"] if image_store.there(self.folder, image_id):
+                image_store.fill(self.folder, image_id, body)
+                self._nothing()
+            case _:
+                self.send_error(404)
+
+    def do_PATCH(self) -> None:
+        """Changes to an image's record, as a JSON patch."""
+        body = self._body()
+        match self._words():
+            case ["image", "v2", "images", image_id] if image_store.there(self.folder, image_id):
+                self._json(image_store.change(self.folder, image_id, json.loads(body)))
+            case _:
+                self.send_error(404)
+
+    def do_DELETE(self) -> None:
+        """An image's end."""
+        match self._words():
+            case ["image", "v2", "images", image_id] if image_store.there(self.folder, image_id):
+                image_store.remove(self.folder, image_id)
+                self._nothing()
+            case _:
+                self.send_error(404)
+
+    def _words(self) -> list[str]:
+        return self.path.partition("?")[0].strip("/").split("/")
+
+    def _body(self) -> bytes:
+        """What was sent, in one piece or in chunks."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
     def _image(self, image_id: str) -> None:
-        record = self.folder / f"{image_id}.json"
-        if record.exists():
-            self._json(json.loads(record.read_text()))
+        if image_store.there(self.folder, image_id):
+            self._json(image_store.record(self.folder, image_id))
         else:
             self.send_error(404)
 
@@ -87,9 +136,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with path.open("rb") as content:
             shutil.copyfileobj(content, self.wfile)
 
-    def _json(self, value: object) -> None:
+    def _nothing(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def _json(self, value: object, status: int = 200) -> None:
         body = json.dumps(value).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
