@@ -7,10 +7,20 @@ from nova_accel.commands.base import IDENTITY_HELP, Acting
 from nova_accel.exception import AccelError, HandleUnavailable
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
+from nova_accel.ledger.store import Ledger
+
+_NOT_THERE = "it was not there when nova-compute last looked, so it cannot be cleaned"
+_UNDRAIN = "once it works again, or was exchanged, say nova-accel device undrain {identity} first"
+_ONE_TIME_USE = "one_time_use is set, so nova-compute erases nothing; clean it, then say nova-accel device clean {identity} --done-by NAME"
 
 
 class CannotBeCleaned(AccelError):
     """There is nothing to clean, or nothing that could be."""
+
+    def __init__(self, identity: str, reason: str) -> None:
+        super().__init__(f"{identity}: {reason}")
+        self.identity = identity
+        self.reason = reason
 
 
 class DeviceClean(Acting):
@@ -20,10 +30,16 @@ class DeviceClean(Acting):
         """Add the device's name and how far to go."""
         parser = super().get_parser(prog_name)
         parser.add_argument("identity", metavar="IDENTITY", help=IDENTITY_HELP)
-        parser.add_argument(
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument(
             "--erase-foreign-data",
             action="store_true",
             help="Erase also what no server of this cloud released. Without it such a device is only read, and available if it is empty.",
+        )
+        how.add_argument(
+            "--done-by",
+            metavar="NAME",
+            help="Somebody else has cleaned it: NAME, for the record. It is read back, and available if it is empty. For one_time_use.",
         )
         parser.add_argument(
             "--wait", action="store_true", help="Wait until it is done; Ctrl-C ends the waiting, not the cleaning."
@@ -33,28 +49,40 @@ class DeviceClean(Acting):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Ask for it; with ``--wait`` the exit status is 0 when the device became available."""
         ledger = self.app.ledger()
-        identity = known.offered(ledger, parsed_args.identity).handle.identity
-        if not any(one.identity == identity for one in ledger.sightings.all().values()):
-            raise CannotBeCleaned(
-                f"{identity}: it was not there when nova-compute last looked, so it cannot be cleaned"
-            )
+        identity = self._cleanable(ledger, parsed_args)
         try:
-            before = ledger.operator.ask_for_cleaning(identity, erase_foreign_data=parsed_args.erase_foreign_data)
+            self.say(_ask(ledger, identity, parsed_args))
         except HandleUnavailable as error:
-            raise CannotBeCleaned(f"{error.identity}: {error.reason}") from error
-        self.say(_asked(before, erase_foreign_data=parsed_args.erase_foreign_data))
+            raise CannotBeCleaned(error.identity, error.reason) from error
         if not parsed_args.wait:
             return 0
         ended = waiting.wait(ledger, identity, waiting.Progress(self.app.stderr, live=self.app.stderr.isatty()))
         self.say(_ended(ended))
         return 0 if ended.state in (State.AVAILABLE, State.ASSIGNED) else 1
 
+    def _cleanable(self, ledger: Ledger, parsed_args: argparse.Namespace) -> str:
+        """The identity that is meant, unless nova-compute could not, or would not, do anything."""
+        entry = known.offered(ledger, parsed_args.identity)
+        identity = entry.handle.identity
+        if not any(one.identity == identity for one in ledger.sightings.all().values()):
+            raise CannotBeCleaned(identity, _NOT_THERE)
+        if entry.is_quarantined:
+            raise CannotBeCleaned(identity, f"it is {entry.drained}; {_UNDRAIN.format(identity=identity)}")
+        erased = entry.may_be_erased or parsed_args.erase_foreign_data
+        if erased and parsed_args.done_by is None and self.app.configured().settings.one_time_use:
+            raise CannotBeCleaned(identity, _ONE_TIME_USE.format(identity=identity))
+        return identity
 
-def _asked(before: Entry, *, erase_foreign_data: bool) -> str:
-    what = (
-        "erased and read back" if before.may_be_erased or erase_foreign_data else "read, and available if it is empty"
-    )
-    return f"{before.handle.identity}: nova-compute was asked; it will be {what}"
+
+def _ask(ledger: Ledger, identity: str, parsed_args: argparse.Namespace) -> str:
+    """Write the wish in the ledger, and say what comes of it."""
+    if parsed_args.done_by is not None:
+        ledger.operator.done_by(identity, parsed_args.done_by)
+        return f"{identity}: nova-compute was asked; it will be read back, and available if it is empty"
+    foreign = parsed_args.erase_foreign_data
+    before = ledger.operator.ask_for_cleaning(identity, erase_foreign_data=foreign)
+    what = "erased and read back" if before.may_be_erased or foreign else "read, and available if it is empty"
+    return f"{identity}: nova-compute was asked; it will be {what}"
 
 
 def _ended(entry: Entry) -> str:

@@ -26,7 +26,8 @@ class DeviceDrain(Acting):
         """Drain all of them, or none when one is unknown."""
         ledger = self.app.ledger()
         for entry in [known.offered(ledger, word) for word in parsed_args.identities]:
-            ledger.operator.drain(entry.handle.identity, parsed_args.reason)
+            if not entry.is_quarantined:  # with another reason nova-compute would touch it again
+                ledger.operator.drain(entry.handle.identity, parsed_args.reason)
             self.say(_drained(entry))
         return 0
 
@@ -50,6 +51,8 @@ class DeviceUndrain(Acting):
 
 
 def _drained(before: Entry) -> str:
+    if before.is_quarantined:
+        return f"{before.handle.identity}: it is {before.drained}; that keeps it out of use too, and stays"
     again = "still drained, with the new reason" if before.drained is not None else "drained"
     keeps = f"; server {before.server} keeps it until it is deleted or moved" if before.state is State.ASSIGNED else ""
     return f"{before.handle.identity}: {again}{keeps}"
@@ -58,9 +61,13 @@ def _drained(before: Entry) -> str:
 def _undrained(before: Entry) -> str:
     if before.drained is None:
         return f"{before.handle.identity}: it was not drained"
-    then = (
-        ""
-        if before.state in (State.AVAILABLE, State.ASSIGNED)
-        else f"; it is {before.state.value}, so cleaning comes first"
-    )
-    return f"{before.handle.identity}: no longer drained{then}"
+    what = "quarantined" if before.is_quarantined else "drained"
+    return f"{before.handle.identity}: no longer {what}{_then(before)}"
+
+
+def _then(before: Entry) -> str:
+    if before.state in (State.AVAILABLE, State.ASSIGNED):
+        return ""
+    if before.state is State.CLEAN_FAILED and before.retry_at is None:
+        return f"; it is {before.state.value}: nova-accel device clean {before.handle.identity}"
+    return f"; it is {before.state.value}, so cleaning comes first"

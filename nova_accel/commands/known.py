@@ -3,10 +3,12 @@
 import json
 from dataclasses import dataclass
 
-from nova_accel.commands import naming
+from nova_accel.commands import naming, progress
 from nova_accel.eligibility.verdict import Reason
 from nova_accel.exception import AccelError
+from nova_accel.ledger.cleanings import CleaningRecord, Underway
 from nova_accel.ledger.entry import Entry, Sighting
+from nova_accel.ledger.standing import standing
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 
@@ -29,6 +31,10 @@ class Known:
 
     entry: Entry | None
     sighting: Sighting | None
+    cleaning: CleaningRecord | None = None
+    """The last attempt to clean it that came to an end."""
+    doing: Underway | None = None
+    """What is being done to it now."""
 
     @property
     def identity(self) -> str | None:
@@ -50,9 +56,9 @@ class Known:
         return self.sighting.address if self.sighting else None
 
     @property
-    def state(self) -> str | None:
-        """None for what was never offered."""
-        return self.entry.state.value if self.entry else None
+    def state(self) -> str:
+        """Where it stands, in one word of its reference page."""
+        return standing(self.entry, self.sighting).value
 
     @property
     def server(self) -> str | None:
@@ -61,8 +67,13 @@ class Known:
 
     @property
     def drained(self) -> str | None:
-        """Why an operator drained it."""
+        """Why an operator drained it, or nova-compute quarantined it."""
         return self.entry.drained if self.entry else None
+
+    @property
+    def progress(self) -> str | None:
+        """What is being done to it now, how much of that is done and how long it will take."""
+        return progress.in_words(self.doing, progress.now()) if self.doing else None
 
     @property
     def verdict(self) -> str:
@@ -82,10 +93,7 @@ class Known:
         """Everything that keeps it from being given away, in one sentence; empty for what is available."""
         reasons = [_of_sighting(self.sighting)]
         if self.entry is not None:
-            reasons += [
-                _of_state(self.entry),
-                f"drained: {self.entry.drained}" if self.entry.drained is not None else "",
-            ]
+            reasons += [_of_state(self.entry, self.progress), _of_drain(self.entry)]
         return "; ".join(reason for reason in reasons if reason)
 
 
@@ -95,12 +103,19 @@ def _of_sighting(sighting: Sighting | None) -> str:
     return "" if sighting.reason == Reason.ELIGIBLE.value else sighting.sentence
 
 
-def _of_state(entry: Entry) -> str:
-    if entry.state is State.AVAILABLE:
+def _of_state(entry: Entry, doing: str | None) -> str:
+    if entry.state is State.AVAILABLE or entry.is_quarantined:  # the quarantine says why
         return ""
     if entry.state is State.ASSIGNED:
         return f"server {entry.server} has it"
-    return f"{entry.state.value}: {entry.reason}" if entry.reason else entry.state.value
+    why = doing or entry.reason
+    return f"{entry.state.value}: {why}" if why else entry.state.value
+
+
+def _of_drain(entry: Entry) -> str:
+    if entry.drained is None:
+        return ""
+    return entry.drained if entry.is_quarantined else f"drained: {entry.drained}"
 
 
 def everything(ledger: Ledger) -> tuple[Known, ...]:
@@ -110,10 +125,12 @@ def everything(ledger: Ledger) -> tuple[Known, ...]:
     """
     entries = {entry.handle.identity: entry for entry in ledger.entries().values()}
     sightings = ledger.sightings.all().values()
-    seen = [Known(entries.get(one.identity or ""), one) for one in sightings]
+    cleanings, under_way = ledger.cleanings.last(), ledger.cleanings.under_way()
     there = {one.identity for one in sightings}
-    gone = [Known(entry, None) for identity, entry in entries.items() if identity not in there]
-    return tuple(sorted(seen + gone, key=_order))
+    pairs: list[tuple[str, Sighting | None]] = [(one.identity or "", one) for one in sightings]
+    pairs += [(identity, None) for identity in entries if identity not in there]
+    devices = (Known(entries.get(name), one, cleanings.get(name), under_way.get(name)) for name, one in pairs)
+    return tuple(sorted(devices, key=_order))
 
 
 def _order(one: Known) -> tuple[bool, str, str, str]:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
+from nova_accel.commands import progress
 from nova_accel.exception import AccelError
+from nova_accel.ledger.cleanings import Underway
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
@@ -26,9 +28,9 @@ class Progress:
     stream: TextIO
     live: bool
 
-    def report(self, entry: Entry, elapsed_s: float) -> None:
-        """Print the state and the time that has passed."""
-        words = f"{entry.handle.identity}: {_doing(entry, elapsed_s)} ({elapsed_s:.0f} s)"
+    def report(self, entry: Entry, doing: Underway | None, elapsed_s: float) -> None:
+        """Print what is done, how far that is, and the time that has passed."""
+        words = f"{entry.handle.identity}: {_doing(entry, doing, elapsed_s)} ({elapsed_s:.0f} s)"
         self.stream.write(f"\r{words}\x1b[K" if self.live else f"{words}\n")
         self.stream.flush()
 
@@ -37,7 +39,9 @@ class Progress:
         self.stream.write("\n" if self.live else "")
 
 
-def _doing(entry: Entry, elapsed_s: float) -> str:
+def _doing(entry: Entry, doing: Underway | None, elapsed_s: float) -> str:
+    if doing is not None:
+        return progress.in_words(doing, progress.now())
     if entry.asked is None or entry.state is State.CLEANING:
         return entry.reason or entry.state.value
     late = "; is nova-compute running?" if elapsed_s >= _EXPECTED_WITHIN_S else ""
@@ -47,7 +51,7 @@ def _doing(entry: Entry, elapsed_s: float) -> str:
 def wait(
     ledger: Ledger,
     identity: str,
-    progress: Progress,
+    shown: Progress,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Entry:
@@ -64,12 +68,12 @@ def wait(
             if _is_over(entry):
                 return entry
             elapsed_s = clock() - began
-            if progress.live or elapsed_s - reported_s >= _REPORT_S:
-                progress.report(entry, elapsed_s)
+            if shown.live or elapsed_s - reported_s >= _REPORT_S:
+                shown.report(entry, ledger.cleanings.under_way().get(identity), elapsed_s)
                 reported_s = elapsed_s
             sleep(_POLL_S)
     finally:
-        progress.end()
+        shown.end()
 
 
 def _is_over(entry: Entry) -> bool:

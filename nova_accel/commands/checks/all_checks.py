@@ -1,6 +1,16 @@
 """The checks there are, in the order in which an operator would set things right."""
 
-from nova_accel.commands.checks import kernel, ledger, options, owners, root_side, tenants_data, tools, versions
+from nova_accel.commands.checks import (
+    cleaning,
+    kernel,
+    ledger,
+    options,
+    owners,
+    root_side,
+    tenants_data,
+    tools,
+    versions,
+)
 from nova_accel.commands.checks.result import Check
 
 CHECKS = (
@@ -21,4 +31,6 @@ CHECKS = (
     Check("udev rule", "/etc/udev/rules.d", tenants_data.udev),
     Check("LVM", "lvmconfig", tenants_data.lvm),
     Check("ledger", "[nova_accel] ledger_path", ledger.usable),
+    Check("cleaning", "[nova_accel] clean_methods and one_time_use", cleaning.methods),
+    Check("cleaning record", "[nova_accel] cleaning_record", cleaning.record),
 )

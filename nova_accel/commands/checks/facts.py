@@ -44,6 +44,8 @@ class Facts:
     """What a tool prints for this user; raises :class:`Unknown`."""
     hypervisor: Callable[[], Hypervisor]
     """Asks libvirt; raises :class:`Unknown`."""
+    free_bytes: Callable[[Path], int]
+    """How much room this user has on the disk that a path lies on."""
 
     @property
     def roots(self) -> Roots:

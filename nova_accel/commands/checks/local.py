@@ -32,6 +32,7 @@ def facts(configured: Configured) -> Facts:
         which=lambda tool: shutil.which(tool, path=ROOTS_PATH),
         output=output,
         hypervisor=lambda: hypervisor(configured.libvirt_uri),
+        free_bytes=lambda path: shutil.disk_usage(path).free,
     )
 
 

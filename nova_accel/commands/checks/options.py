@@ -1,5 +1,6 @@
 """Whether nova.conf says what was meant."""
 
+from nova_accel.cleaning import choice
 from nova_accel.commands.checks.facts import Facts
 from nova_accel.commands.checks.result import Result, failure, ok, warning
 from nova_accel.conf import OPTIONS
@@ -29,6 +30,7 @@ def valid(facts: Facts) -> Result:
     settings = facts.configured.settings
     try:
         loading.load(settings)
+        choice.read_methods(settings.clean_methods)
     except ConfigurationError as error:
         return failure(str(error), "Correct it: nova-compute does not start with it.")
     if not settings.enabled_drivers:

@@ -51,12 +51,14 @@ class CheckedHost:
         self.root = root
         self.nova_conf = nova_conf
         self.ledger_path = ledger_path
+        self.record_path = nova_conf.parent / "records/cleaning.jsonl"
         self.host = AskedHost(root)
         self.printed = dict(PRINTED)
         self.installed = set(PRINTED)
         self.asked_sudo: set[tuple[str, ...]] = set()
         self.hypervisor: Hypervisor | Unknown = Hypervisor((9, 0, 0), (7, 2, 0))
         self.user_id = ledger_path.stat().st_uid
+        self.free_bytes = 10 * 1024**3
         for driver in DRIVERS:
             (root / "sys/bus" / driver).mkdir(parents=True)
         (root / "proc/self/mountinfo").write_text(MOUNTS)
@@ -113,4 +115,5 @@ class CheckedHost:
             which=lambda tool: f"/usr/bin/{tool}" if tool in self.installed else None,
             output=self.output,
             hypervisor=self.ask_libvirt,
+            free_bytes=lambda path: self.free_bytes if path.exists() else 0,
         )

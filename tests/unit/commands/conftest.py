@@ -18,6 +18,8 @@ from nova_accel.commands.configuration import Configured
 from nova_accel.ledger.entry import Sighting
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
+from tests.unit.commands.broken import FAILURE, WARNING, Broken
+from tests.unit.commands.checked_host import CheckedHost
 
 NOBODY = 65534
 SERVER = "5e0a2c3f-8d57-4f0e-9f5b-1f2b6d3c4a5e"
@@ -71,7 +73,7 @@ def nova_conf(tmp_path: Path, ledger_path: Path) -> Path:
         "[DEFAULT]\ncompute_driver = accel.AccelLibvirtDriver\n"
         "[nova_accel]\nenabled_drivers = nvme_ssd_driver,intel_pmem_driver\n"
         "nvme_ssd_filter = vendor_id:1b36\npmem_namespaces = 6GB:ns0|ns1\n"
-        f"ledger_path = {ledger_path}\n"
+        f"ledger_path = {ledger_path}\ncleaning_record = {tmp_path}/records/cleaning.jsonl\n"
     )
     return path
 
@@ -121,3 +123,41 @@ def ledger(ledger_path: Path) -> Ledger:
         ]
     )
     return ledger
+
+
+@pytest.fixture
+def cleaning(ledger: Ledger) -> HandleId:
+    """An SSD that a server released and that is being erased."""
+    used = HandleId("CUSTOM_SSD", "S4EVUSED")
+    ledger.release(SERVER, "Nova deleted it")
+    ledger.start_cleaning(used)
+    return used
+
+
+@pytest.fixture
+def host(tmp_path: Path, nova_conf: Path, ledger_path: Path) -> CheckedHost:
+    ledger = Ledger(str(ledger_path))
+    ledger.sightings.replace(
+        [
+            sighting("0000:01:00.0", "S4EVFREE"),
+            sighting("namespace0.0", "uuid-0", driver="intel_pmem_driver", resource_class="CUSTOM_PMEM_NAMESPACE_6GB"),
+        ]
+    )
+    return CheckedHost(tmp_path / "host", nova_conf, ledger_path)
+
+
+@pytest.fixture
+def is_found_alone(run, host: CheckedHost) -> Callable[[Broken], None]:
+    """Break one thing of the host, and see that its check is the only one that complains, and says what to do."""
+
+    def is_found_alone(broken: Broken) -> None:
+        broken.by(host)
+        checked = run("status", "check", "-f", "json", facts=host.facts)
+        assert [row["check"] for row in checked.json if row["result"] != "ok"] == [broken.check]
+        [row] = [row for row in checked.json if row["check"] == broken.check]
+        assert row["result"] == {WARNING: "warning", FAILURE: "failure"}[broken.status]
+        assert broken.found in row["found"]
+        assert broken.advice in row["what to do"]
+        assert checked.status == broken.status
+
+    return is_found_alone

@@ -99,7 +99,7 @@ def test_what_root_opens_stays_its_owners(run, ledger, ledger_path):
         connection.execute("SELECT * FROM handle").fetchone()
         assert run("device", "drain", "S4EVFREE").status == 0
         assert {(file.name, file.stat().st_uid) for file in ledger_path.parent.iterdir()} == {
-            (f"ledger.sqlite{end}", NOBODY) for end in ("", "-wal", "-shm")
+            (f"ledger.sqlite{end}", NOBODY) for end in ("", "-wal", "-shm", ".claims")
         }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from nova_accel.commands import waiting
+from nova_accel.ledger.cleanings import Underway
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
 from tests.unit.commands.conftest import SERVER
@@ -81,6 +82,64 @@ def test_what_is_not_there_cannot_be_cleaned(run, ledger: Ledger):
     assert ledger.operator.changes() == 0
 
 
+def test_what_somebody_else_has_cleaned_is_read_back(run, ledger: Ledger, failed):
+    done = run("device", "clean", "S4EVUSED", "--done-by", "the shredder")
+    assert (done.status, done.out) == (
+        0,
+        "S4EVUSED: nova-compute was asked; it will be read back, and available if it is empty\n",
+    )
+    assert ledger.entries()[USED].done_by == "the shredder"
+    assert ledger.operator.changes() == 1
+
+
+@pytest.mark.parametrize(
+    ("identity", "why"),
+    [("S4EVFREE", "it is available"), ("S4EVUSED", "it is assigned"), ("S4DIRTY", "it is dirty")],
+)
+def test_nobody_else_can_have_cleaned_what_no_server_released(run, ledger: Ledger, identity, why):
+    done = run("device", "clean", identity, "--done-by", "the shredder")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == f"{identity}: {why} and does not wait for a cleaner\n"
+    assert ledger.operator.changes() == 0
+
+
+def test_done_by_somebody_and_erased_here_exclude_each_other(run, ledger: Ledger):
+    with pytest.raises(SystemExit) as refused:
+        run("device", "clean", "S4DIRTY", "--done-by", "the shredder", "--erase-foreign-data")
+    assert refused.value.code == 2
+    assert ledger.operator.changes() == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--erase-foreign-data",)])
+def test_with_one_time_use_nothing_is_erased_on_an_operators_word(run, nova_conf, ledger: Ledger, failed, more):
+    nova_conf.write_text(f"{nova_conf.read_text()}one_time_use = true\n")
+    done = run("device", "clean", "S4EVUSED", *more)
+    assert done.status == 1
+    assert done.err == (
+        "S4EVUSED: one_time_use is set, so nova-compute erases nothing; "
+        "clean it, then say nova-accel device clean S4EVUSED --done-by NAME\n"
+    )
+    assert ledger.operator.changes() == 0
+
+
+def test_with_one_time_use_what_no_server_released_can_still_be_read(run, nova_conf, ledger: Ledger):
+    nova_conf.write_text(f"{nova_conf.read_text()}one_time_use = true\n")
+    assert run("device", "clean", "S4DIRTY").status == 0
+    assert ledger.entries()[DIRTY].asked is not None
+
+
+@pytest.mark.parametrize("more", [(), ("--done-by", "the shredder"), ("--wait",)])
+def test_a_quarantined_one_has_to_be_undrained_first(run, ledger: Ledger, failed, more):
+    ledger.quarantine(USED, "it did not come back")
+    done = run("device", "clean", "S4EVUSED", *more)
+    assert done.status == 1
+    assert done.err == (
+        "S4EVUSED: it is quarantined: it did not come back; "
+        "once it works again, or was exchanged, say nova-accel device undrain S4EVUSED first\n"
+    )
+    assert ledger.operator.changes() == 0
+
+
 def test_waiting_ends_well_when_it_became_available(run, ledger: Ledger, failed, nova_compute):
     def clean() -> None:
         ledger.start_cleaning(USED)
@@ -101,6 +160,17 @@ def test_waiting_ends_badly_with_the_reason(run, ledger: Ledger, failed, nova_co
     done = run("device", "clean", "S4EVUSED", "--wait")
     assert done.status == 1
     assert done.out.splitlines()[-1] == "S4EVUSED: clean failed: it still holds data"
+
+
+def test_waiting_ends_with_the_attempt_that_was_asked_for(run, ledger: Ledger, failed, nova_compute):
+    def clean() -> None:
+        ledger.start_cleaning(USED)
+        ledger.cleaning_failed(USED, "it still holds data; tried again soon", "2026-03-01T12:00:00.000+00:00")
+
+    nova_compute(clean)
+    done = run("device", "clean", "S4EVUSED", "--wait")
+    assert done.status == 1
+    assert done.out.splitlines()[-1] == "S4EVUSED: clean failed: it still holds data; tried again soon"
 
 
 def test_waiting_ends_when_it_was_read_and_holds_data(run, ledger: Ledger, nova_compute):
@@ -163,6 +233,16 @@ def test_progress_says_what_is_waited_for_and_how_long(watch, ledger: Ledger, fa
     assert lines[6] == "S4EVUSED: waiting for nova-compute to begin; is nova-compute running? (60 s)"
     assert lines[7] == "S4EVUSED: being cleaned (70 s)"
     assert len(lines) == 8
+
+
+def test_progress_says_how_far_it_is(watch, ledger: Ledger, failed):
+    def begin() -> None:
+        ledger.start_cleaning(USED)
+        ledger.cleanings.note(Underway("S4EVUSED", "reading back", 1, 4, "9999-01-01T00:00:00+00:00"))
+
+    ledger.operator.ask_for_cleaning("S4EVUSED", erase_foreign_data=False)
+    lines = watch(live=False, planned={5: begin, 15: lambda: ledger.cleaned(USED, "format")}).splitlines()
+    assert lines[1] == "S4EVUSED: reading back, 25 % (10 s)"
 
 
 def test_on_a_terminal_progress_is_one_line(watch, ledger: Ledger, failed):

@@ -66,3 +66,24 @@ def test_undraining_takes_it_back(run, ledger: Ledger, drained):
 def test_undraining_what_is_not_drained_says_so(run, ledger):
     done = run("device", "undrain", "S4EVFREE")
     assert (done.status, done.out) == (0, "S4EVFREE: it was not drained\n")
+
+
+QUARANTINE = "quarantined: it did not come back"
+
+
+@pytest.fixture
+def quarantined(ledger: Ledger, cleaning) -> None:
+    ledger.cleaning_failed(cleaning, "it did not come back")
+    ledger.quarantine(cleaning, "it did not come back")
+
+
+def test_a_quarantine_is_not_weakened_by_a_reason_of_somebody_else(run, drained, quarantined):
+    done = run("device", "drain", "S4EVUSED", "S4EVFREE")
+    assert (done.status, drained()) == (0, {"S4EVUSED": QUARANTINE, "S4EVFREE": "an operator wants it out of use"})
+    assert done.out.splitlines()[0] == f"S4EVUSED: it is {QUARANTINE}; that keeps it out of use too, and stays"
+
+
+def test_undraining_ends_a_quarantine_and_says_what_comes_next(run, drained, quarantined):
+    done = run("device", "undrain", "S4EVUSED")
+    assert done.out == ("S4EVUSED: no longer quarantined; it is clean failed: nova-accel device clean S4EVUSED\n")
+    assert drained() == {}

@@ -6,6 +6,8 @@ import io
 import pytest
 import yaml
 
+from nova_accel.ledger.cleanings import Underway
+from nova_accel.ledger.file import now
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
 from tests.unit.commands.conftest import SERVER, sighting
@@ -43,7 +45,7 @@ def test_a_dirty_device_says_why(rows):
 
 def test_a_device_that_is_not_eligible_is_listed_with_reason_and_sentence(rows):
     host_disk = rows["0000:04:00.0"]
-    assert (host_disk["identity"], host_disk["state"], host_disk["verdict"]) == ("S9HOST", None, "mounted")
+    assert (host_disk["identity"], host_disk["state"], host_disk["verdict"]) == ("S9HOST", "not eligible", "mounted")
     assert host_disk["why not available"] == "the host has it mounted at /srv; unmount it to offer it"
 
 
@@ -52,17 +54,39 @@ def test_a_device_without_an_identity_is_listed(rows):
     assert rows["0000:05:00.0"]["verdict"] == "no serial"
 
 
-def test_a_device_that_is_gone_stays_listed_as_absent(rows):
+def test_a_device_that_is_gone_stays_listed_as_missing(rows):
     gone = rows["S4GONE"]
-    assert (gone["address"], gone["state"], gone["verdict"]) == (None, "available", "absent")
+    assert (gone["address"], gone["state"], gone["verdict"]) == (None, "missing", "absent")
     assert gone["why not available"] == "it was not there when nova-compute last looked"
 
 
 def test_a_drained_device_shows_the_reason(run, ledger: Ledger):
     ledger.operator.drain("S4EVFREE", "fan to be changed")
     [row] = [row for row in run("device", "list", "-f", "json").json if row["identity"] == "S4EVFREE"]
-    assert (row["state"], row["drained"]) == ("available", "fan to be changed")
+    assert (row["state"], row["drained"]) == ("drained", "fan to be changed")
     assert row["why not available"] == "drained: fan to be changed"
+
+
+def test_a_used_one_that_is_drained_is_still_its_servers(run, ledger: Ledger):
+    ledger.operator.drain("S4EVUSED", "fan to be changed")
+    [row] = [row for row in run("device", "list", "-f", "json").json if row["identity"] == "S4EVUSED"]
+    assert (row["state"], row["server"]) == ("assigned", SERVER)
+    assert row["why not available"] == f"server {SERVER} has it; drained: fan to be changed"
+
+
+def test_one_that_is_cleaned_now_shows_how_far_it_is(run, ledger: Ledger, cleaning):
+    ledger.cleanings.note(Underway(cleaning.identity, "reading back", 1, 4, now()))
+    [row] = [row for row in run("device", "list", "-f", "json").json if row["identity"] == cleaning.identity]
+    assert row["state"] == "cleaning"
+    assert row["why not available"].startswith("cleaning: reading back, 25 %")
+
+
+def test_one_that_hangs_is_quarantined(run, ledger: Ledger, cleaning):
+    ledger.cleaning_failed(cleaning, "it did not come back")
+    ledger.quarantine(cleaning, "it did not come back")
+    [row] = [row for row in run("device", "list", "-f", "json").json if row["identity"] == cleaning.identity]
+    assert (row["state"], row["drained"]) == ("clean failed", "quarantined: it did not come back")
+    assert row["why not available"] == "quarantined: it did not come back"
 
 
 def test_a_namespace_is_listed_like_an_ssd(run, ledger: Ledger):
@@ -99,7 +123,7 @@ def test_csv_holds_a_line_for_each(run, ledger):
     lines = list(csv.reader(io.StringIO(run("device", "list", "-f", "csv", "-c", "identity", "-c", "state").out)))
     assert lines[0] == ["identity", "state"]
     assert ["S4EVFREE", "available"] in lines
-    assert ["S9HOST", ""] in lines
+    assert ["S9HOST", "not eligible"] in lines
 
 
 def test_a_host_on_which_nothing_was_found_has_an_empty_list(run, ledger_path):

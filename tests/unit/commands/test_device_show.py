@@ -1,7 +1,11 @@
 """``device show`` tells everything about one device."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from nova_accel.ledger.cleanings import CleaningRecord, Underway
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
 from tests.unit.commands.conftest import SERVER, sighting
@@ -31,14 +35,78 @@ def test_it_shows_details_as_an_object(show):
     assert show("S4EVFREE")["details"] == {"what": "NVMe SSD", "vendor_id": "1b36"}
 
 
-def test_it_shows_when_and_how_it_was_last_cleaned(show, ledger: Ledger):
-    used = HandleId("CUSTOM_SSD", "S4EVUSED")
-    ledger.release(SERVER, "Nova deleted it")
-    ledger.start_cleaning(used)
-    ledger.cleaned(used, "nvme format")
+def test_it_shows_when_and_how_it_was_last_proven_clean(show, ledger: Ledger, cleaning):
+    ledger.cleaned(cleaning, "format, read as a whole, all zero")
     shown = show("S4EVUSED")
-    assert shown["last cleaned"].endswith(": nvme format, then read as a whole, all zero")
+    assert shown["last cleaned"].endswith(": format, read as a whole, all zero")
     assert shown["why not available"] is None
+    assert shown["now"] is None
+
+
+RECORD = CleaningRecord(
+    identity="S4EVUSED",
+    method="format",
+    began="2026-03-01T12:00:00.000+00:00",
+    ended="2026-03-01T12:09:00.000+00:00",
+    verified="read as a whole, all zero",
+    result="clean",
+    version="0.1.0",
+    server=SERVER,
+)
+
+
+def test_it_shows_the_last_attempt_to_clean_it(run, show, ledger: Ledger, cleaning):
+    ledger.cleanings.ended(RECORD)
+    assert show("S4EVUSED")["last attempt to clean"] == {
+        "method": "format",
+        "began": RECORD.began,
+        "ended": RECORD.ended,
+        "verified": "read as a whole, all zero",
+        "result": "clean",
+        "server": SERVER,
+        "nova_accel": "0.1.0",
+    }
+    assert "result: clean" in run("device", "show", "S4EVUSED").out
+
+
+def test_an_attempt_that_failed_leaves_out_what_it_did_not_come_to(show, ledger: Ledger, cleaning):
+    ledger.cleanings.ended(replace(RECORD, method="", verified="", result="it is in use by process 7 (sh)"))
+    assert show("S4EVUSED")["last attempt to clean"].keys() == {"began", "ended", "result", "server", "nova_accel"}
+
+
+def test_it_shows_how_often_cleaning_failed_and_when_it_is_tried_again(show, ledger: Ledger, cleaning):
+    for retry_at in ("2026-03-01T12:01:00.000+00:00", "2026-03-01T12:06:00.000+00:00"):
+        ledger.cleaning_failed(cleaning, "nvme format ended with status 1", retry_at)
+        ledger.start_cleaning(cleaning)
+    ledger.cleaning_failed(cleaning, "nvme format ended with status 1", retry_at)
+    shown = show("S4EVUSED")
+    assert (shown["attempts failed"], shown["tried again"]) == (3, "2026-03-01T12:06:00.000+00:00")
+
+
+def test_it_shows_how_far_it_is_and_how_long_it_will_take(show, ledger: Ledger, cleaning):
+    began = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    ledger.cleanings.note(Underway("S4EVUSED", "reading back", 2**30, 3 * 2**30, began))
+    assert show("S4EVUSED")["now"] == "reading back, 33 %, about 20 min left"
+
+
+def test_it_shows_who_says_to_have_cleaned_it(show, ledger: Ledger):
+    ledger.release(SERVER, "Nova deleted it")
+    ledger.operator.done_by("S4EVUSED", "the shredder")
+    assert show("S4EVUSED")["said to be cleaned by"] == "the shredder"
+
+
+def test_where_it_stands_and_what_the_ledger_says_are_apart(show, ledger: Ledger):
+    ledger.operator.drain("S4EVFREE", "fan to be changed")
+    shown = show("S4EVFREE")
+    assert (shown["state"], shown["state in the ledger"], shown["quarantined"]) == ("drained", "available", False)
+
+
+def test_a_quarantine_is_told_from_a_drain(show, ledger: Ledger, cleaning):
+    ledger.cleaning_failed(cleaning, "it did not come back")
+    ledger.quarantine(cleaning, "it did not come back")
+    shown = show("S4EVUSED")
+    assert (shown["quarantined"], shown["drained"]) == (True, "quarantined: it did not come back")
+    assert shown["tried again"] is None
 
 
 def test_it_shows_the_evidence_of_a_release(show, ledger: Ledger):

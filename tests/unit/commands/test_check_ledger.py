@@ -1,0 +1,67 @@
+"""``status check``: whether the ledger is where it has to be, and whole."""
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.commands.broken import FAILURE, WARNING, Broken
+from tests.unit.commands.checked_host import CheckedHost
+
+
+def damage(host: CheckedHost) -> None:
+    """Overwrite the pages behind the first one, whose header stays good."""
+    with sqlite3.connect(host.ledger_path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = host.ledger_path.read_bytes()
+    host.ledger_path.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+
+
+def older(host: CheckedHost) -> None:
+    with sqlite3.connect(host.ledger_path) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+
+def ledger_on(kind: str) -> Callable[[CheckedHost], object]:
+    def mount(host: CheckedHost) -> None:
+        with (host.root / "proc/self/mountinfo").open("a") as mounts:
+            mounts.write(f"40 21 0:50 / {host.ledger_path.parent} rw - {kind} something rw\n")
+
+    return mount
+
+
+def fill(host: CheckedHost) -> None:
+    host.configure(f"cleaning_record = {host.record_path}", "cleaning_record =")
+    host.free_bytes = 3 * 1024**2
+
+
+BROKEN = (
+    Broken("ledger", "older", older, FAILURE, "it has schema 1, of an older nova_accel", "start nova-compute"),
+    Broken("ledger", "damaged", damage, FAILURE, "is damaged", "begins a new one"),
+    Broken(
+        "ledger", "in memory", ledger_on("tmpfs"), FAILURE, "lies on tmpfs, which does not outlive", "set ledger_path"
+    ),
+    Broken(
+        "ledger", "remote", ledger_on("nfs4"), FAILURE, "lies on nfs4, which is not this host's own", "to a local disk"
+    ),
+    Broken(
+        "ledger",
+        "disk full",
+        fill,
+        WARNING,
+        "only 3 MiB are left where",
+        "while it cannot be written nothing is offered",
+    ),
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=str)
+def test_what_is_broken_is_found_alone_with_what_to_do(is_found_alone, broken: Broken):
+    is_found_alone(broken)
+
+
+def test_without_a_ledger_only_the_ledger_is_complained_about(run, host: CheckedHost):
+    host.ledger_path.unlink()
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    assert [row["check"] for row in checked.json if row["result"] != "ok"] == ["ledger"]
+    assert not host.ledger_path.exists()
