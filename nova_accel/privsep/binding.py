@@ -4,16 +4,27 @@
 udev rule keeps the host's hands off such a disk), nothing when it is clean and free. Each step can be repeated.
 """
 
+import contextlib
+import fcntl
 import os
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nova_accel.privsep import acting_pctxt, blocks, controller, sysfs
-from nova_accel.privsep.errors import Failed, Refused
+from nova_accel.privsep.errors import Failed, Lost, Refused
 
-_CALL_TIMEOUT_S = 120.0
-_SETTLE_S = 60.0
+_BLKRRPART = 0x125F
+# A write to sysfs comes back when the kernel's driver has let the controller go or taken it; a reset is part of both.
+_WRITE_TIMEOUT_S = 60.0
+# The longest time that a controller may ask for to become ready is 127.5 s.
+_SETTLE_S = 150.0
+_CALL_TIMEOUT_S = 3 * _WRITE_TIMEOUT_S + _SETTLE_S + 30.0
+_POLL_S = 0.1
 _DRIVERS = Path("/sys/bus/pci/drivers")
+_PROBE = Path("/sys/bus/pci/drivers_probe")
+_DEV = Path("/dev")
 
 
 @acting_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)
@@ -24,6 +35,7 @@ def hand_over(address: str, serial: str) -> None:
 
     :raises Refused: when the host uses it or another SSD is there; nothing was changed
     :raises Failed: when the kernel did not bind it
+    :raises Lost: when the kernel does not come back from letting it go or taking it
     """
     folder = controller.identified(address, serial)
     if not (_DRIVERS / "vfio-pci").is_dir():
@@ -35,7 +47,11 @@ def hand_over(address: str, serial: str) -> None:
     with blocks.exclusive(names):
         _write(folder / "driver_override", "vfio-pci")
         _unbind(folder)
-    _probe(folder, "vfio-pci")
+    _write(_PROBE, folder.name)
+    if not _wait(lambda: sysfs.kernel_driver(folder) == "vfio-pci"):
+        raise Failed(
+            f"{folder.name} is bound to {sysfs.kernel_driver(folder)} and not to vfio-pci after {_SETTLE_S:g} s"
+        )
 
 
 @acting_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)
@@ -43,7 +59,8 @@ def bring_back(address: str) -> None:
     """Give the controller at ``address`` to the kernel's nvme driver, marked so that udev leaves it alone.
 
     :raises Refused: while a guest or another program uses it through vfio
-    :raises Failed: when the kernel did not bind it
+    :raises Failed: when it came up without a namespace, or its block devices did not
+    :raises Lost: when it does not come up, the driver gives it up, or the kernel does not come back from letting it go or taking it
     """
     folder = controller.device(address)
     bound_to = sysfs.kernel_driver(folder)
@@ -54,13 +71,27 @@ def bring_back(address: str) -> None:
     _write(folder / "driver_override", "nvme")
     if bound_to != "nvme":
         _unbind(folder)
-        _probe(folder, "nvme")
+        _write(_PROBE, folder.name)
+    _wait_until_up(folder)
 
 
 @acting_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)
 def settle(address: str) -> None:
     """Take our mark off a controller that is clean: the host may look at it again."""
-    _write(controller.device(address) / "driver_override", "\n")
+    folder = controller.device(address)
+    _forget_partitions(folder)
+    _write(folder / "driver_override", "\n")
+
+
+def _forget_partitions(folder: Path) -> None:
+    """The kernel still knows the partitions that a guest had; where it cannot forget them now, it will when it binds next."""
+    with contextlib.suppress(Refused, OSError):
+        for name in controller.namespaces(folder):
+            descriptor = os.open(_DEV / name, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(descriptor, _BLKRRPART)
+            finally:
+                os.close(descriptor)
 
 
 def _refuse_if_vfio_user(folder: Path) -> None:
@@ -79,33 +110,79 @@ def _unbind(folder: Path) -> None:
         _write(folder / "driver" / "unbind", folder.name)
 
 
-def _probe(folder: Path, driver: str) -> None:
-    _write(Path("/sys/bus/pci/drivers_probe"), folder.name)
+def _wait_until_up(folder: Path) -> None:
+    """Wait until the controller is live and its block devices can be opened: the nvme driver resets and scans in the background."""
+    started = False
     until = time.monotonic() + _SETTLE_S
-    while not _is_up(folder, driver):
+    while not _is_up(folder):
+        running = _state(folder)
+        started = started or running is not None
+        # A driver that cannot start a controller takes it away again.
+        if running == "dead" or (started and running is None):
+            raise Lost(f"{folder.name} did not come up on nvme: the driver gave it up")
         if time.monotonic() > until:
-            bound_to = sysfs.kernel_driver(folder)
-            raise Failed(f"{folder.name} is bound to {bound_to} and not ready on {driver} after {_SETTLE_S:g} s")
-        time.sleep(0.1)
+            _raise_not_up(folder, running)
+        time.sleep(_POLL_S)
 
 
-def _is_up(folder: Path, driver: str) -> bool:
-    if sysfs.kernel_driver(folder) != driver:
+def _raise_not_up(folder: Path, state: str | None) -> None:
+    if state != "live":
+        raise Lost(
+            f"{folder.name} did not come up on nvme within {_SETTLE_S:g} s: it is {state or 'bound to no driver'}"
+        )
+    names = controller.namespaces(folder)
+    if not names:
+        raise Failed(f"{folder.name} has no namespace any more, so nothing of it can be erased; see nvme create-ns")
+    raise Failed(f"the block devices {', '.join(names)} of {folder.name} are not in /dev after {_SETTLE_S:g} s")
+
+
+def _is_up(folder: Path) -> bool:
+    if _state(folder) != "live":
         return False
-    if driver != "nvme":
-        return True
-    # The nvme driver resets and scans in the background: wait until the controller is live and its block devices can be opened.
     try:
-        running = controller.controller(folder)
         names = controller.namespaces(folder)
     except Refused:
         return False
-    live = sysfs.attribute(running / "state") == "live"
-    return live and bool(names) and all(Path("/dev", name).exists() for name in names)
+    return bool(names) and all((_DEV / name).exists() for name in names)
+
+
+def _state(folder: Path) -> str | None:
+    """What the nvme driver says of the controller, such as ``live``; None while it does not have it."""
+    if sysfs.kernel_driver(folder) != "nvme":
+        return None
+    try:
+        return sysfs.attribute(controller.controller(folder) / "state") or "unknown"
+    except Refused:
+        return "starting"
+
+
+def _wait(is_done: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _SETTLE_S
+    while not is_done():
+        if time.monotonic() > until:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="ascii")
-    except OSError as error:
+    """Write to sysfs in a thread of its own: the kernel may wait for the device without an end, and nothing can stop that.
+
+    :raises Failed: when the kernel does not take it
+    :raises Lost: when it does not come back
+    """
+    errors: list[OSError] = []
+
+    def write() -> None:
+        try:
+            path.write_text(text, encoding="ascii")
+        except OSError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=write, name=f"writes {path}", daemon=True)
+    thread.start()
+    thread.join(_WRITE_TIMEOUT_S)
+    if thread.is_alive():
+        raise Lost(f"{path} has not taken {text.strip()!r} within {_WRITE_TIMEOUT_S:g} s: the device hangs")
+    for error in errors:
         raise Failed(f"{path} does not take {text.strip()!r}: {error.strerror}") from error
