@@ -5,15 +5,18 @@ Who calls it, and in which thread, is not its business.
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from oslo_log import log as logging
 
-from nova_accel.cleaning.eraser import Eraser, Progress
-from nova_accel.cleaning.pmem import NamespaceEraser
-from nova_accel.cleaning.ssd import SsdEraser
-from nova_accel.exception import AccelError
-from nova_accel.host import Host
+from nova_accel.cleaning import due, retries
+from nova_accel.cleaning.attempt import Attempt, Ended
+from nova_accel.cleaning.due import Tried, Work
+from nova_accel.cleaning.eraser import Eraser, Proof
+from nova_accel.cleaning.record import RecordFile
+from nova_accel.exception import AccelError, DeviceLost, HandleUnavailable
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
@@ -21,97 +24,174 @@ from nova_accel.model import AttachHandle, HandleId, HandleKind
 
 LOG = logging.getLogger(__name__)
 
+_READ_AGAIN = timedelta(seconds=60)
 _HOLDS_DATA = (
     "holds data that no server released, so it is not erased; "
     "if nobody needs it, say: nova-accel device clean --erase-foreign-data"
 )
+_CLEAN = "clean"
 
 
-def erasers(host: Host) -> Mapping[HandleKind, Eraser]:
-    """An eraser for each kind of handle that can be cleaned."""
-    return {HandleKind.PCI: SsdEraser(host), HandleKind.NVDIMM: NamespaceEraser(host)}
+@dataclass(frozen=True)
+class Policy:
+    """What the operator wants of cleaning; see the options of the same names."""
+
+    attempts: int = 4
+    timeout_s: float = 6 * 3600.0
+    one_time_use: bool = False
+    version: str = "unknown"
+    """Of nova_accel, for the record."""
 
 
 class Cleaner:
     """Cleans one handle at a time, each by one caller at a time."""
 
-    def __init__(self, erasers: Mapping[HandleKind, Eraser], ledger: Ledger) -> None:
+    def __init__(
+        self,
+        erasers: Mapping[HandleKind, Eraser],
+        ledger: Ledger,
+        policy: Policy | None = None,
+        record: RecordFile | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Clean nothing yet.
+
+        :param clock: the time now, with its zone
+        """
         self._erasers = erasers
         self._ledger = ledger
+        self._policy = policy or Policy()
+        self._record = record or RecordFile("")
+        self._clock = clock
         self._locks: dict[HandleId, threading.Lock] = {}
         self._locks_guard = threading.Lock()
-        self._tried: set[HandleId] = set()
+        self._tried: dict[HandleId, Tried] = {}
 
-    def clean(self, handle: AttachHandle) -> bool:
-        """Erase and verify a released handle. Whether it ends available or not, the ledger says so.
+    def work(self, entry: Entry, incarnation: str | None) -> Work:
+        """What is to be done to a handle now.
 
-        One that failed is tried once more after nova-compute's next start, and whenever an operator asks for it.
+        :param incarnation: of the device that has it; None while there is none
+        """
+        tried = self._tried.get(entry.handle)
+        return due.work(entry, incarnation, tried, one_time_use=self._policy.one_time_use, now=self._clock())
+
+    def settle(self, handle: AttachHandle) -> bool:
+        """Do what is to be done: whether it ends available or not, the ledger says so.
+
+        :returns: whether it became available
         """
         with self._alone(handle.id):
             entry = self._ledger.entries()[handle.id]
-            if not self._is_due(entry):
+            wanted = self.work(entry, handle.incarnation)
+            if wanted is Work.NOTHING:
                 return False
-            self._tried.add(handle.id)
-            self._ledger.start_cleaning(handle.id)
-            try:
-                method = self._erasers[handle.kind].erase_and_verify(handle, _progress(handle))
-            except AccelError as error:
-                self._fail(handle, str(error))
-                return False
-            self._ledger.cleaned(handle.id, method)
-            self._tried.discard(handle.id)
-            LOG.info("%s was cleaned (%s), read back as zero and is available", handle.id, method)
-            return True
+            self._tried[handle.id] = Tried(handle.incarnation)
+            if wanted is Work.PROVE:
+                return self._prove(handle, entry)
+            return self._clean(handle, entry, wanted)
 
-    def prove(self, handle: AttachHandle) -> bool:
-        """Read a handle that nobody released; it becomes available if it holds nothing. Nothing is written."""
+    def wipe(self, handle: AttachHandle, server: str) -> None:
+        """Erase what a server has, and will have again: it is rebuilt. It stays that server's all the time.
+
+        :raises HandleUnavailable: when the server does not have it
+        :raises AccelError: when it could not be proven clean
+        """
         with self._alone(handle.id):
             entry = self._ledger.entries()[handle.id]
-            if not self._is_to_be_read(entry):
-                return False
+            if entry.state is not State.ASSIGNED or entry.server != server:
+                raise HandleUnavailable(handle.id.identity, server, f"it is {entry.state.value}, so it is not wiped")
+            attempt = self._attempt(handle)
             try:
-                return self._read(handle)
-            finally:
-                # Only now: who asked waits until there is an answer.
-                if entry.asked is not None:
-                    self._ledger.operator.heard(handle.id.identity)
+                proof = self._erasers[handle.kind].erase_and_verify(handle, attempt.progress)
+            except AccelError as error:
+                self._note_failure(handle, attempt, entry, error)
+                raise
+            self._note_success(handle, attempt, entry, proof)
+
+    def _clean(self, handle: AttachHandle, entry: Entry, wanted: Work) -> bool:
+        self._ledger.start_cleaning(handle.id)
+        attempt = self._attempt(handle)
+        try:
+            proof = self._proof(handle, attempt, entry, wanted)
+            self._note_success(handle, attempt, entry, proof)
+        except AccelError as error:
+            self._fail(handle, attempt, entry, error)
+            return False
+        self._ledger.cleaned(handle.id, f"{proof.method}, then {proof.verified}")
+        self._tried.pop(handle.id, None)
+        LOG.info("%s was cleaned (%s, then %s) and is available", handle.id, proof.method, proof.verified)
+        return True
+
+    def _proof(self, handle: AttachHandle, attempt: Attempt, entry: Entry, wanted: Work) -> Proof:
+        eraser = self._erasers[handle.kind]
+        if wanted is Work.READ_BACK:
+            return Proof(f"by {entry.done_by}", eraser.verify(handle, attempt.progress))
+        return eraser.erase_and_verify(handle, attempt.progress)
+
+    def _prove(self, handle: AttachHandle, entry: Entry) -> bool:
+        try:
+            return self._read(handle)
+        finally:
+            self._ledger.cleanings.over(handle.id.identity)
+            # Only now: who asked waits until there is an answer.
+            if entry.asked is not None:
+                self._ledger.operator.heard(handle.id.identity)
 
     def _read(self, handle: AttachHandle) -> bool:
         try:
-            nonzero = self._erasers[handle.kind].find_nonzero(handle, _progress(handle))
+            nonzero = self._erasers[handle.kind].find_nonzero(handle, self._attempt(handle).progress)
         except AccelError as error:
+            again = (self._clock() + _READ_AGAIN).isoformat()
+            self._tried[handle.id] = Tried(handle.incarnation, again)
             self._ledger.explain(handle.id, f"could not be read: {error}")
             LOG.warning("%s is not offered: it could not be read: %s", handle.id, error)
             return False
         if nonzero is None:
             self._ledger.found_zero(handle.id)
+            self._tried.pop(handle.id, None)
             LOG.info("%s was read as a whole, holds nothing and is available", handle.id)
             return True
-        self._tried.add(handle.id)
         self._ledger.explain(handle.id, f"{nonzero} {_HOLDS_DATA}")
         LOG.warning("%s is not offered: %s %s", handle.id, nonzero, _HOLDS_DATA)
         return False
 
-    def is_due(self, entry: Entry) -> bool:
-        """Whether there is something to do for a handle that was not tried since nova-compute started, or was asked for."""
-        return self._is_due(entry) or self._is_to_be_read(entry)
+    def _fail(self, handle: AttachHandle, attempt: Attempt, entry: Entry, error: AccelError) -> None:
+        lost = isinstance(error, DeviceLost)
+        retry_at = None if lost else retries.next_at(entry.failures + 1, self._policy.attempts, self._clock())
+        then = f"tried again at {retry_at}" if retry_at else "not tried again by itself: nova-accel device clean does"
+        if lost:
+            self._ledger.quarantine(handle.id, str(error))
+        self._ledger.cleaning_failed(handle.id, f"{error}; {then}", retry_at)
+        LOG.error("%s stays reserved: %s; %s", handle.id, error, then)
+        self._note_failure(handle, attempt, entry, error)
 
-    def _is_to_be_read(self, entry: Entry) -> bool:
-        if entry.state is not State.DIRTY or entry.may_be_erased:
-            return False
-        return entry.asked is not None or entry.handle not in self._tried
+    def _note_success(self, handle: AttachHandle, attempt: Attempt, entry: Entry, proof: Proof) -> None:
+        record = attempt.record(Ended(proof.method, proof.verified, _CLEAN), entry.server)
+        self._record.add(handle, record, self._size_bytes(handle))
+        self._ledger.cleanings.ended(record)
 
-    def _is_due(self, entry: Entry) -> bool:
-        if entry.state is State.CLEAN_FAILED:
-            return entry.asked is not None or entry.handle not in self._tried
-        return entry.state in (State.DIRTY, State.CLEANING) and entry.may_be_erased
-
-    def _fail(self, handle: AttachHandle, reason: str) -> None:
-        self._ledger.cleaning_failed(handle.id, reason)
-        LOG.error("%s stays reserved: %s", handle.id, reason)
+    def _note_failure(self, handle: AttachHandle, attempt: Attempt, entry: Entry, error: AccelError) -> None:
+        record = attempt.record(Ended("", "", str(error)), entry.server)
+        self._ledger.cleanings.ended(record)
+        try:
+            self._record.add(handle, record, handle.size_bytes)
+        except AccelError as not_written:
+            LOG.error("%s", not_written)
+        if isinstance(error, DeviceLost):
+            return
         # Out of the host's sight again, if it is still the one: whatever is on it is a tenant's.
         with contextlib.suppress(AccelError):
             self._erasers[handle.kind].put_away(handle)
+
+    def _size_bytes(self, handle: AttachHandle) -> int | None:
+        try:
+            return self._erasers[handle.kind].size_bytes(handle)
+        except AccelError as error:
+            LOG.warning("The size of %s is not known for the record: %s", handle.id, error)
+            return handle.size_bytes
+
+    def _attempt(self, handle: AttachHandle) -> Attempt:
+        return Attempt(self._ledger, handle, self._policy.timeout_s, self._policy.version)
 
     @contextlib.contextmanager
     def _alone(self, handle: HandleId) -> Iterator[None]:
@@ -120,7 +200,3 @@ class Cleaner:
             lock = self._locks.setdefault(handle, threading.Lock())
         with lock:
             yield
-
-
-def _progress(handle: AttachHandle) -> Progress:
-    return lambda words: LOG.info("%s: %s", handle.id, words)

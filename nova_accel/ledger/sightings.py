@@ -22,6 +22,14 @@ class Sightings:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM sighting")  # noqa: S608  names of our own fields
             return {row[0]: Sighting(*row) for row in rows}
 
+    def add(self, sighting: Sighting) -> None:
+        """Note one thing that was seen, in the place of what was seen at its address before."""
+        with self._file.transaction() as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO sighting ({_COLUMNS}, since) VALUES ({_PLACES}, ?)",  # noqa: S608  as above
+                (*dataclasses.astuple(sighting), now()),
+            )
+
     def replace(self, sightings: Iterable[Sighting]) -> None:
         """Note what is seen now; what is not among it is gone. What stays the same is not written."""
         wanted = {sighting.address: sighting for sighting in sightings}

@@ -206,10 +206,10 @@ class Ledger:
         return str(self._file.set_aside()) if self._file.is_broken() else ""
 
     def explain(self, handle: HandleId, reason: str) -> None:
-        """Note why a handle is not available, its state unchanged."""
+        """Note why a handle is not available, its state unchanged, and that nothing is tried again by itself for now."""
         with self._file.transaction() as connection:
             connection.execute(
-                "UPDATE handle SET reason = ? WHERE identity = ? AND reason <> ?", (reason, handle.identity, reason)
+                "UPDATE handle SET reason = ?, retry_at = NULL WHERE identity = ?", (reason, handle.identity)
             )
 
 

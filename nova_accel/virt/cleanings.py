@@ -15,6 +15,7 @@ class Cleanings:
         became_available: Callable[[], None],
         background: Callable[[Callable[[], None]], None],
         at_once: int,
+        device: Callable[[HandleId], str] = str,
     ) -> None:
         """Run nothing yet.
 
@@ -22,11 +23,14 @@ class Cleanings:
         :param became_available: told, with no lock held, when one did
         :param background: runs what it is given without keeping the caller waiting
         :param at_once: how many are worked on at the same time
+        :param device: names the hardware that a handle is part of: of each only one handle is worked on at a time
         """
         self._settle = settle
         self._became_available = became_available
         self._background = background
         self._slots = threading.Semaphore(at_once)
+        self._device = device
+        self._devices: dict[str, threading.Lock] = {}
         self._under_way: set[HandleId] = set()
         self._guard = threading.Lock()
 
@@ -38,9 +42,13 @@ class Cleanings:
             self._under_way.add(handle)
         self._background(lambda: self._run(handle))
 
+    def _alone(self, handle: HandleId) -> threading.Lock:
+        with self._guard:
+            return self._devices.setdefault(self._device(handle), threading.Lock())
+
     def _run(self, handle: HandleId) -> None:
         try:
-            with self._slots:
+            with self._alone(handle), self._slots:
                 available = self._settle(handle)
         finally:
             with self._guard:

@@ -8,7 +8,7 @@ from typing import Any
 
 import nova.conf
 from nova import exception as nova_exception
-from nova.compute import task_states, vm_states
+from nova.compute import power_state, task_states, vm_states
 from nova.virt.libvirt import driver as libvirt_driver
 from oslo_log import log as logging
 
@@ -19,16 +19,18 @@ from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
 from nova_accel.request import flavor, order
-from nova_accel.virt import guest_config, nova_private, other_owners
+from nova_accel.virt import guest_config, nova_private, other_owners, suspend
 from nova_accel.virt.applier import Applier
 from nova_accel.virt.service import AccelService, NovaSide
+from nova_accel.xml import domain
 from nova_accel.xml.hostdev import PciHostdev
 from nova_accel.xml.memory import NvdimmMemory
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-_NO_SUSPEND = "it has devices of its host, whose content a suspended server would lose or bring to the wrong place; stop it instead"
+_NO_SUSPEND = "it has persistent memory of its host, which would be saved with it and written back over what is there then; stop it instead"
+_RUNNING = (power_state.RUNNING, power_state.PAUSED)
 _NO_LIVE_MIGRATION = "it has devices of its host, which cannot move while it runs; stop it first, or migrate it cold"
 
 
@@ -59,6 +61,11 @@ def _refusals_as_novas(instance: Any) -> Iterator[None]:
         raise nova_exception.InternalError(str(error)) from error
 
 
+def _rollback(error: Exception) -> nova_exception.InstanceFaultRollback:
+    """What makes Nova take a server for what it was before it was to be suspended."""
+    return nova_exception.InstanceFaultRollback(nova_exception.InstanceSuspendFailure(reason=str(error)))
+
+
 def _refuse_live_migration(instance: Any) -> None:
     if nova_private.has_devices_of_ours(instance):
         LOG.warning("Server %s is not live-migrated: %s", instance.uuid, _NO_LIVE_MIGRATION)
@@ -71,6 +78,8 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._accel: AccelService | None = None
+        self._without_devices: set[str] = set()
+        """Servers whose guest is about to start from what was saved of it, without their PCI devices."""
         self._applier = Applier(nova_private.children)
 
     def init_host(self, host: str) -> None:
@@ -86,11 +95,11 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         try:
             drivers = loading.load(settings)
             self._accel = AccelService(settings, drivers, local_host(host), self._nova_side(host))
+            self._accel.start(in_background)
         except ConfigurationError as error:
             raise nova_exception.InvalidConfiguration(str(error)) from error
         except AccelError as error:
             raise nova_exception.InvalidConfiguration(f"[nova_accel] ledger_path: {error}") from error
-        self._accel.start(in_background)
         for_as_long_as_it_runs(self._accel.keep_working)
 
     def cleanup_host(self, host: str) -> None:
@@ -118,20 +127,63 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             LOG.exception("No device of this host is offered for now")
             apply.hold(provider_tree, nodename, resources or ())
 
+    def spawn(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
+        """Start a guest; where a server is rebuilt, its devices are erased before, unless ``on_rebuild`` says otherwise.
+
+        :raises nova.exception.InternalError: when they could not be proven clean
+        """
+        if self._accel and instance.task_state == task_states.REBUILD_SPAWNING:
+            with _refusals_as_novas(instance):
+                self._accel.rebuild(self._handles(self._accel, instance), instance.uuid)
+        super().spawn(context, instance, *args, **kwargs)
+
     def destroy(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
-        """Destroy the guest; if Nova is deleting the server, release and clean its devices."""
+        """Destroy the guest; if Nova is deleting the server, or could not build it, release and clean its devices."""
         super().destroy(context, instance, *args, **kwargs)
-        if self._accel and (instance.task_state == task_states.DELETING or instance.deleted):
+        if not self._accel:
+            return
+        if instance.task_state == task_states.DELETING or instance.deleted:
             self._accel.release(instance.uuid, "Nova deleted it")
+        elif instance.vm_state == vm_states.BUILDING:
+            self._accel.release(instance.uuid, "Nova could not build it here, and its guest is gone")
 
     def suspend(self, context: Any, instance: Any) -> None:
-        """Suspend a server that has none of our devices.
+        """Suspend a server; its PCI devices leave the guest before, and stay the server's with their data.
 
-        :raises nova.exception.InstanceFaultRollback: when it has one; the server goes on as before
+        :raises nova.exception.InstanceFaultRollback: when it has persistent memory, or its guest does not let go of a device; the
+            server goes on as before
         """
-        if self._accel and nova_private.has_devices_of_ours(instance):
-            raise nova_exception.InstanceFaultRollback(nova_exception.InstanceSuspendFailure(reason=_NO_SUSPEND))
-        super().suspend(context, instance)
+        if not self._accel or not nova_private.has_devices_of_ours(instance):
+            super().suspend(context, instance)
+            return
+        guest = self._host.get_guest(instance)
+        try:
+            if guest.get_power_state(self._host) == power_state.PAUSED:
+                raise suspend.NotDetached(instance.uuid, "its devices", "it is paused")
+            self._accel.guests.refuse_memory(self._handles(self._accel, instance), instance.uuid, _NO_SUSPEND)
+            suspend.detach_all(self, guest, instance.uuid)
+        except AccelError as error:
+            raise _rollback(error) from error
+        try:
+            super().suspend(context, instance)
+        except Exception as error:
+            suspend.put_back(guest, instance.uuid, self._pci_elements(instance))
+            raise _rollback(error) from error
+
+    def resume(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
+        """Resume a server and give it back its PCI devices.
+
+        :raises nova.exception.InternalError: when it cannot have them; it stays suspended
+        """
+        if not self._accel or not nova_private.has_devices_of_ours(instance):
+            super().resume(context, instance, *args, **kwargs)
+            return
+        self._without_devices.add(instance.uuid)
+        try:
+            super().resume(context, instance, *args, **kwargs)
+            self._give_back(instance, self._host.get_guest(instance))
+        finally:
+            self._without_devices.discard(instance.uuid)
 
     def check_can_live_migrate_destination(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuse a server that has a device, before anything happened.
@@ -175,13 +227,34 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def _resume_guest_after_snapshot(
         self, context: Any, live_snapshot: Any, original_power_state: Any, instance: Any, guest: Any
     ) -> Any:
-        self._prepare_guest(instance, guest.get_xml_desc())
-        return super()._resume_guest_after_snapshot(context, live_snapshot, original_power_state, instance, guest)
+        xml = guest.get_xml_desc()
+        if live_snapshot or original_power_state not in _RUNNING or domain.is_running(xml):  # it was not saved
+            return super()._resume_guest_after_snapshot(context, live_snapshot, original_power_state, instance, guest)
+        self._without_devices.add(instance.uuid)
+        try:
+            self._prepare_guest(instance, xml)
+            super()._resume_guest_after_snapshot(context, live_snapshot, original_power_state, instance, guest)
+            if self._accel:
+                self._give_back(instance, guest)
+        finally:
+            self._without_devices.discard(instance.uuid)
+        return None
 
     def _prepare_guest(self, instance: Any, xml: str, *, running: bool = False) -> None:
         if self._accel:
             with _refusals_as_novas(instance):
-                self._accel.guests.prepare(self._handles(self._accel, instance), instance.uuid, xml, running=running)
+                later = instance.uuid in self._without_devices
+                self._accel.guests.prepare(
+                    self._handles(self._accel, instance), instance.uuid, xml, running=running, later=later
+                )
+
+    def _pci_elements(self, instance: Any) -> list[PciHostdev]:
+        assert self._accel is not None
+        return self._accel.guests.pci_elements(self._handles(self._accel, instance), instance.uuid)
+
+    def _give_back(self, instance: Any, guest: Any) -> None:
+        with _refusals_as_novas(instance):
+            suspend.attach_all(guest, instance.uuid, self._pci_elements(instance))
 
     def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
         """The handles of ours that Nova claimed for a server, in the order in which its flavor asks; as many as it asks for.
@@ -214,4 +287,6 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             changed=lambda: nova_private.update_placement(self.virtapi, self.get_available_nodes()),
             others=lambda: other_owners.others(self),
             in_use=lambda leftover: nova_private.is_in_use(self.virtapi, leftover),
+            claims=lambda: nova_private.claims(host),
+            placed=lambda: other_owners.placed(self),
         )

@@ -13,6 +13,7 @@ from nova_accel.virt.attach import Attacher, Element
 from nova_accel.virt.inventory import Inventory
 from nova_accel.xml import domain
 from nova_accel.xml.alias import alias_for
+from nova_accel.xml.hostdev import PciHostdev
 
 LOG = logging.getLogger(__name__)
 
@@ -37,7 +38,9 @@ class GuestPreparer:
             found.append((candidate.handle, attacher.element(candidate, server)))
         return tuple(found)
 
-    def prepare(self, handles: Sequence[HandleId], server: str, domain_xml: str, *, running: bool = False) -> None:
+    def prepare(
+        self, handles: Sequence[HandleId], server: str, domain_xml: str, *, running: bool = False, later: bool = False
+    ) -> None:
         """Do what must be done right before a guest starts; may be repeated for the same server.
 
         The claim is exclusive and on disk before anything else happens. Then each device is checked to be the one meant and readied.
@@ -45,9 +48,10 @@ class GuestPreparer:
 
         :param domain_xml: what libvirt is about to start, made anew or stored long ago
         :param running: whether the server's guest is still running, to be restarted in place
+        :param later: whether the guest gets its PCI devices only once it runs: it was saved without them
         :raises AccelError: when the guest must not start
         """
-        self._check_xml(handles, server, domain_xml)
+        self._check_xml([one for one in handles if not (later and self._is_pci(one, server))], server, domain_xml)
         if not handles:
             return
         with self._inventory.devices_lock:
@@ -61,6 +65,22 @@ class GuestPreparer:
             except AccelError:
                 self._undo(fresh, taken, server)
                 raise
+
+    def refuse_memory(self, handles: Sequence[HandleId], server: str, why: str) -> None:
+        """Refuse what cannot be done to a server with persistent memory.
+
+        :raises HandleUnavailable: when it has any, or a device is not there
+        """
+        for handle in handles:
+            if not self._is_pci(handle, server):
+                raise HandleUnavailable(handle.identity, server, why)
+
+    def pci_elements(self, handles: Sequence[HandleId], server: str) -> list[PciHostdev]:
+        """The elements of a server's PCI devices as they are now.
+
+        :raises HandleUnavailable: when a device is not there
+        """
+        return [element for _, element in self.elements(handles, server) if isinstance(element, PciHostdev)]
 
     def place(self, candidate: Candidate) -> str:
         """What names a device in a domain's XML: a PCI address, or a path."""
@@ -116,6 +136,10 @@ class GuestPreparer:
                 name,
             )
         return name
+
+    def _is_pci(self, handle: HandleId, server: str) -> bool:
+        candidate, _ = self._found(handle, server)
+        return candidate.handle is not None and candidate.handle.kind is HandleKind.PCI
 
     def _found(self, handle: HandleId, server: str) -> tuple[Candidate, Attacher]:
         candidate = self._inventory.candidate(handle)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from lxml import etree
 from nova.virt.libvirt import config as vconfig
 
+from nova_accel.xml.alias import qualified
 from nova_accel.xml.hostdev import PciHostdev
 from nova_accel.xml.memory import NvdimmMemory
 
@@ -16,6 +17,8 @@ class GuestElement(vconfig.LibvirtConfigGuestDevice):
     def __init__(self, element: PciHostdev | NvdimmMemory) -> None:
         super().__init__(root_name=element.to_element().tag)
         self.element = element
+        self.alias = qualified(element.alias)
+        """As libvirt's events name it."""
 
     def format_dom(self) -> etree._Element:
         """The element, as :mod:`nova_accel.xml` makes it."""

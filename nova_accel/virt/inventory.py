@@ -73,6 +73,11 @@ class Inventory:
         """The device that had this handle when last looked."""
         return self.snapshot.by_handle().get(handle)
 
+    def device(self, handle: HandleId) -> str:
+        """Names the hardware that a handle is part of: an SSD, or the region of persistent memory that it shares with others."""
+        entry = self._ledger.entries().get(handle)
+        return entry.provider if entry is not None else str(handle)
+
     def is_still_there(self, candidate: Candidate) -> bool:
         """Whether the device has stayed in its place since it was looked at: neither taken out nor exchanged."""
         handle = candidate.handle

@@ -6,8 +6,9 @@ from typing import Any
 import nova.conf
 from nova import context as nova_context
 from nova import exception as nova_exception
+from nova.compute import vm_states
 from nova.compute.provider_tree import ProviderTree
-from nova.objects.instance import Instance
+from nova.objects.instance import Instance, InstanceList
 from nova.objects.migration import MigrationList
 from nova.objects.resource import Resource
 from nova.pci.whitelist import Whitelist
@@ -20,6 +21,9 @@ from nova_accel.virt.evidence import MigrationFacts, ServerFacts
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
+
+# A server that is not built yet, or that failed, may claim what it never gets.
+_WITHOUT_CLAIM = (vm_states.BUILDING, vm_states.ERROR, vm_states.DELETED, vm_states.SHELVED_OFFLOADED)
 
 
 def claimed_resources(virtapi: Any) -> list[Resource] | None:
@@ -110,6 +114,40 @@ def is_in_use(virtapi: Any, leftover: Leftover) -> bool:
     context = nova_context.get_admin_context()
     allocations = client.get_allocations_for_resource_provider(context, leftover.provider_uuid).allocations
     return any(leftover.resource_class in one["resources"] for one in allocations.values())
+
+
+def claims(host: str) -> dict[str, frozenset[HandleId]]:
+    """What the servers of a host have that are not its own vPMEM; of those only with which nothing is happening, and that were built.
+
+    :raises Exception: what Nova's objects raise when the database cannot be asked
+    """
+    context = nova_context.get_admin_context()
+    servers = InstanceList.get_by_host(context, host, expected_attrs=["resources"])
+    return {
+        one.uuid: found
+        for one in servers
+        if one.task_state is None
+        and one.vm_state not in _WITHOUT_CLAIM
+        and (
+            found := frozenset(
+                HandleId(r.resource_class, r.identifier) for r in one.resources or [] if not is_novas_own(r)
+            )
+        )
+    }
+
+
+def detach(driver: Any, guest: Any, server: str, alias: str, conf: Callable[[bool], Any]) -> None:
+    """Take a device out of a guest as Nova takes out disks: from its definition, then from the guest, asking it again and again.
+
+    :param alias: how libvirt's event names it, without what marks it as ours
+    :param conf: the device's configuration, or None once it is gone; from libvirt's definition if its argument is true
+    :raises Exception: what Nova's libvirt driver raises when the guest does not let go
+    """
+
+    def found(from_persistent_config: bool = False) -> Any:
+        return conf(from_persistent_config)
+
+    driver._detach_with_retry(guest, server, found, alias)
 
 
 def domain_xmls(driver: Any) -> Iterable[tuple[str, str]]:

@@ -10,6 +10,7 @@ from oslo_log import log as logging
 from nova_accel.discovery.memory import Others
 from nova_accel.privsep.links import path_of
 from nova_accel.virt import nova_private
+from nova_accel.virt.reconcile import Placed
 from nova_accel.xml import domain
 
 LOG = logging.getLogger(__name__)
@@ -52,3 +53,17 @@ def _by_place(has: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
         for place in places:
             found[place].add(uuid)
     return {place: frozenset(uuids) for place, uuids in found.items()}
+
+
+def placed(driver: Any) -> list[Placed]:
+    """The PCI devices that stand in a domain's XML under an alias of ours.
+
+    :param driver: Nova's libvirt driver
+    :raises Exception: what Nova's libvirt layer raises when libvirt cannot be asked
+    """
+    return [
+        Placed(uuid, str(address), alias, running=domain.is_running(xml))
+        for uuid, xml in nova_private.domain_xmls(driver)
+        for address, alias in domain.pci_addresses(xml).items()
+        if alias is not None
+    ]

@@ -4,12 +4,14 @@ Erasing needs evidence: Nova is deleting the server, or what its database and li
 one the handles stay reserved with their data.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from oslo_log import log as logging
 
 from nova_accel.cleaning.cleaner import Cleaner
+from nova_accel.cleaning.due import Work
 from nova_accel.discovery.candidate import Candidate
+from nova_accel.exception import HandleUnavailable
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
@@ -19,6 +21,8 @@ from nova_accel.virt.inventory import Inventory
 
 LOG = logging.getLogger(__name__)
 
+_WAITS = "waits for whoever cleans it: nova-accel device clean --done-by ([nova_accel] one_time_use)"
+
 FactsOf = Callable[[str], ServerFacts | None]
 
 
@@ -26,12 +30,20 @@ class Releaser:
     """Releases handles, says what is to be cleaned, and cleans one."""
 
     def __init__(
-        self, inventory: Inventory, ledger: Ledger, cleaner: Cleaner, place: Callable[[Candidate], str]
+        self,
+        inventory: Inventory,
+        ledger: Ledger,
+        cleaner: Cleaner,
+        place: Callable[[Candidate], str],
+        *,
+        one_time_use: bool = False,
     ) -> None:
         """Release nothing yet.
 
         :param place: what names a device in a domain's XML
+        :param one_time_use: whether others clean what servers release
         """
+        self._one_time_use = one_time_use
         self._inventory = inventory
         self._ledger = ledger
         self._cleaner = cleaner
@@ -72,8 +84,24 @@ class Releaser:
         return candidate is not None and self._place(candidate) in domains.get(entry.server or "", ())
 
     def due(self) -> list[HandleId]:
-        """What was released and is not clean yet, or was never offered before: to be cleaned, or read, where that was not tried."""
-        return [handle for handle, entry in sorted(self._ledger.entries().items()) if self._cleaner.is_due(entry)]
+        """What is to be cleaned, or read, now."""
+        return [
+            handle for handle, entry in sorted(self._ledger.entries().items()) if self._work(entry) is not Work.NOTHING
+        ]
+
+    def wait_for_others(self) -> None:
+        """Say of what others have to clean that it waits for them."""
+        for handle, entry in self._ledger.entries().items():
+            waits = entry.state in (State.DIRTY, State.CLEAN_FAILED) and entry.may_be_erased and entry.retry_at is None
+            if self._one_time_use and waits and entry.asked is None and entry.reason != _WAITS:
+                self._ledger.explain(handle, _WAITS)
+
+    def is_time(self) -> bool:
+        """Whether something that failed is to be tried again now."""
+        return any(
+            entry.retry_at is not None and self._work(entry) is not Work.NOTHING
+            for entry in self._ledger.entries().values()
+        )
 
     def settle(self, handle: HandleId) -> bool:
         """Clean a handle that was released; read one that was never offered before.
@@ -82,11 +110,26 @@ class Releaser:
         """
         entry = self._ledger.entries().get(handle)
         candidate = self._inventory.candidate(handle)
-        if entry is None or not self._cleaner.is_due(entry):
+        if entry is None or self._work(entry) is Work.NOTHING:
             return False
         if candidate is None or candidate.handle is None or not self._inventory.is_still_there(candidate):
             self._ledger.explain(handle, "is not in this host, or not where it was; cleaned once it is found again")
             return False
-        if entry.may_be_erased:
-            return self._cleaner.clean(candidate.handle)
-        return candidate.verdict.eligible and self._cleaner.prove(candidate.handle)
+        if not entry.may_be_erased and not candidate.verdict.eligible:
+            return False
+        return self._cleaner.settle(candidate.handle)
+
+    def wipe(self, handles: Iterable[HandleId], server: str) -> None:
+        """Erase what a server has and keeps.
+
+        :raises AccelError: when one is not there, or could not be proven clean
+        """
+        for handle in handles:
+            candidate = self._inventory.candidate(handle)
+            if candidate is None or candidate.handle is None or not self._inventory.is_still_there(candidate):
+                raise HandleUnavailable(handle.identity, server, "it is not in this host, or not where it was")
+            self._cleaner.wipe(candidate.handle, server)
+
+    def _work(self, entry: Entry) -> Work:
+        candidate = self._inventory.candidate(entry.handle)
+        return self._cleaner.work(entry, candidate.incarnation if candidate else None)

@@ -3,16 +3,22 @@
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 
 from oslo_log import log as logging
 
-from nova_accel.cleaning.cleaner import Cleaner, erasers
+from nova_accel.cleaning.cleaner import Cleaner, Policy
+from nova_accel.cleaning.eraser import Eraser
+from nova_accel.cleaning.pmem import NamespaceEraser
+from nova_accel.cleaning.record import RecordFile
+from nova_accel.cleaning.ssd import SsdEraser
 from nova_accel.conf import Settings
 from nova_accel.discovery.candidate import Snapshot
 from nova_accel.discovery.memory import Others
 from nova_accel.drivers.base import Driver
-from nova_accel.exception import AccelError
+from nova_accel.exception import AccelError, LedgerError, NotALedger
 from nova_accel.host import Host
+from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, HandleKind
 from nova_accel.provider_tree.apply import Leftover
@@ -24,6 +30,7 @@ from nova_accel.virt.cleanings import Cleanings
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
 from nova_accel.virt.leftovers import Leftovers
+from nova_accel.virt.reconcile import Placed, Reconciler
 from nova_accel.virt.release import FactsOf, Releaser
 
 LOG = logging.getLogger(__name__)
@@ -47,6 +54,10 @@ class NovaSide:
     """Who else may have, or give away, a device of this host."""
     in_use: Callable[[Leftover], bool] = lambda _: True
     """Whether Placement has an allocation from what has vanished."""
+    claims: Callable[[], Mapping[str, Collection[HandleId]]] = dict
+    """What Nova's database says that the servers of this host have, with which nothing is happening now."""
+    placed: Callable[[], Collection[Placed]] = tuple
+    """What of ours stands in the XML of libvirt's domains."""
 
 
 @dataclass(frozen=True)
@@ -77,26 +88,35 @@ class AccelService:
     """Discovery, ledger, guests, release and cleaning of one host."""
 
     def __init__(self, settings: Settings, drivers: tuple[Driver, ...], host: Host, nova: NovaSide) -> None:
-        """Open the ledger; nothing of the host is touched yet.
+        """Touch nothing yet.
 
-        :raises nova_accel.exception.LedgerError: when the ledger cannot be opened
+        :raises nova_accel.exception.ConfigurationError: when an option cannot be right
         """
         self._settings = settings
         self._nova = nova
-        self.ledger = Ledger(settings.ledger_path)
+        self.ledger = Ledger(settings.ledger_path, open_now=False)
+        self._ledger_error: LedgerError | None = None
         self.inventory = Inventory(host, drivers, self.ledger, nova.others)
         attachers: dict[HandleKind, Attacher] = {
             HandleKind.PCI: PciAttacher(host, self.ledger),
             HandleKind.NVDIMM: NvdimmAttacher(host),
         }
         self.guests = GuestPreparer(attachers, self.inventory, self.ledger)
-        self.releaser = Releaser(self.inventory, self.ledger, Cleaner(erasers(host), self.ledger), self.guests.place)
+        self.releaser = Releaser(
+            self.inventory,
+            self.ledger,
+            _cleaner(settings, host, self.ledger),
+            self.guests.place,
+            one_time_use=settings.one_time_use,
+        )
+        self.reconciler = Reconciler(host, self.inventory, self.ledger)
         self.leftovers = Leftovers(nova.in_use)
         self.cleanings = Cleanings(
             lambda handle: self._guarded(lambda: self.releaser.settle(handle), f"cleaning {handle}"),
             self._tell,
             lambda work: self._background(work),
             settings.cleaning_workers,
+            self.inventory.device,
         )
         self._background: Callable[[Callable[[], None]], None] = _at_once
         self._plans: dict[str, tuple[_Basis, tuple[ProviderPlan, ...]]] = {}
@@ -106,10 +126,19 @@ class AccelService:
     def start(self, background: Callable[[Callable[[], None]], None]) -> None:
         """Look at the host once, so that Nova's first audit sees it; the rest goes on in the background until :meth:`stop`.
 
+        A ledger that cannot be used stops nothing: nothing is offered until it can be.
+
         :param background: runs what it is given without keeping the caller waiting
+        :raises nova_accel.exception.NotALedger: when ledger_path names the file of another program
         """
         self._background = background
+        self._guarded(self._replace_damaged_ledger, "checking the ledger")
+        self._check_ledger()
+        if isinstance(self._ledger_error, NotALedger):
+            raise self._ledger_error
         self._refresh()
+        # Before anything is read to be offered: what a server has may be all zero.
+        self._reconcile()
         background(self.work)
 
     def keep_working(self) -> None:
@@ -118,7 +147,7 @@ class AccelService:
         waited_s = 0.0
         while not self._stop.wait(min(_OPERATOR_POLL_S, interval_s)):
             waited_s += min(_OPERATOR_POLL_S, interval_s)
-            if waited_s >= interval_s or self._guarded(self._operator_spoke, "reading what an operator said"):
+            if waited_s >= interval_s or self._guarded(self._is_time, "reading what there is to do"):
                 waited_s = 0.0
                 self.work()
 
@@ -131,6 +160,8 @@ class AccelService:
 
         :raises AccelError: when nothing can be said yet
         """
+        if self._ledger_error is not None:
+            raise self._ledger_error
         if not self.inventory.has_looked:
             raise NotLookedYet
         # What an operator changes by command is noticed within seconds, and every look gives a new snapshot.
@@ -149,10 +180,28 @@ class AccelService:
         """Release what a server has, and begin to clean it. If that fails the server's deletion goes on: the next rounds try again."""
         self._guarded(lambda: self._release(server, evidence), f"releasing the devices of server {server}")
 
+    def rebuild(self, handles: Collection[HandleId], server: str) -> None:
+        """Erase what a server has and keeps, because it is rebuilt; nothing where the operator wants it kept.
+
+        :raises AccelError: when one could not be proven clean
+        """
+        if self._settings.on_rebuild == "keep":
+            return
+        entries = self.ledger.entries()
+        # What it gets only now, on another host than before, is clean.
+        had = [
+            one
+            for one in handles
+            if one in entries and entries[one].server == server and entries[one].state is State.ASSIGNED
+        ]
+        self.releaser.wipe(had, server)
+
     def work(self) -> None:
         """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed."""
-        changed = self._guarded(self._operator_spoke, "reading what an operator said")
+        changed = self._check_ledger()
+        changed |= self._guarded(self._operator_spoke, "reading what an operator said")
         changed |= self._refresh()
+        changed |= self._reconcile()
         changed |= self._guarded(
             lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
             "looking for servers that are gone",
@@ -171,6 +220,7 @@ class AccelService:
         return bool(handles)
 
     def _begin_cleaning(self) -> bool:
+        self.releaser.wait_for_others()
         for handle in self.releaser.due():
             self.cleanings.begin(handle)
         return False
@@ -183,6 +233,41 @@ class AccelService:
         heard = self.ledger.operator.changes()
         spoke, self._heard = heard != self._heard, heard
         return spoke
+
+    def _is_time(self) -> bool:
+        return self._operator_spoke() or self.releaser.is_time()
+
+    def _reconcile(self) -> bool:
+        noted = self._guarded(
+            lambda: self.reconciler.reconcile(self._nova.claims(), self._nova.placed),
+            "comparing the ledger with Nova's database",
+        )
+        if noted:  # what is on vfio-pci may be known again
+            self._refresh()
+        return noted
+
+    def _replace_damaged_ledger(self) -> bool:
+        aside = self.ledger.set_aside_if_broken()
+        if aside:
+            LOG.error("The ledger %s is damaged: it is %s now, and a new one is begun", self.ledger.path, aside)
+        return bool(aside)
+
+    def _check_ledger(self) -> bool:
+        """Whether the ledger can be written to now, and is no older copy of itself; a broken one is replaced.
+
+        :returns: whether anything is other than it was
+        """
+        before, self._ledger_error = self._ledger_error, None
+        try:
+            doubted = _made_usable(self.ledger)
+        except LedgerError as error:
+            self._ledger_error = error
+            if str(error) != str(before or ""):
+                LOG.error("Nothing of this host is offered, and no server with its devices starts: %s", error)
+            return before is None
+        if before is not None:
+            LOG.warning("The ledger %s can be used again", self.ledger.path)
+        return doubted or before is not None
 
     def _refresh(self) -> bool:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")
@@ -204,3 +289,46 @@ class AccelService:
         except Exception:  # Nova, libvirt or the message bus: the next round tries again
             LOG.exception("%s failed", doing)
         return False
+
+
+def _cleaner(settings: Settings, host: Host, ledger: Ledger) -> Cleaner:
+    erasers: dict[HandleKind, Eraser] = {
+        HandleKind.PCI: SsdEraser(host, settings.clean_methods, settings.clean_verify),
+        HandleKind.NVDIMM: NamespaceEraser(host, settings.clean_verify),
+    }
+    policy = Policy(
+        attempts=settings.clean_attempts,
+        timeout_s=float(settings.clean_timeout_s),
+        one_time_use=settings.one_time_use,
+        version=metadata.version("nova_accel"),
+    )
+    return Cleaner(erasers, ledger, policy, RecordFile(settings.cleaning_record))
+
+
+def _made_usable(ledger: Ledger) -> bool:
+    """Try to write to the ledger; begin a new one if it is broken; doubt everything in one that is older than it was.
+
+    :returns: whether anything is doubted that was not
+    :raises LedgerError: when it cannot be used
+    """
+    aside = ""
+    try:
+        ledger.probe()
+    except LedgerError:
+        aside = ledger.set_aside_if_broken()
+        if not aside:
+            raise
+        ledger.probe()
+        LOG.error("The ledger %s became damaged: it is %s now, and a new one was begun", ledger.path, aside)
+    missing = ledger.age.claims_missing()
+    if not missing:
+        return bool(aside)
+    doubted = ledger.doubt_all("the ledger is an older copy of itself, so it may have been in a guest since")
+    ledger.age.is_up_to_date()
+    LOG.error(
+        "The ledger %s is older than it was: %d claims are missing; %d devices are read again",
+        ledger.path,
+        missing,
+        doubted,
+    )
+    return True

@@ -15,9 +15,14 @@ def alias_for(identity: str) -> str:
     return tame if tame == identity else f"{tame}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
+def qualified(alias: str) -> str:
+    """The alias as libvirt knows it, with what marks it as ours."""
+    return _PREFIX + alias
+
+
 def to_element(alias: str) -> etree._Element:
     """The ``<alias>`` of a device element of ours."""
-    return etree.Element("alias", name=_PREFIX + alias)
+    return etree.Element("alias", name=qualified(alias))
 
 
 def alias_of(device: etree._Element) -> str | None:

@@ -39,3 +39,8 @@ def disk_paths(domain_xml: str) -> frozenset[str]:
     """Paths on the host of all block devices that are disks in a domain's XML, as they stand there: links are not followed."""
     sources = etree.fromstring(domain_xml.encode()).iterfind("devices/disk[@type='block']/source")
     return frozenset(path for source in sources if (path := source.get("dev")) is not None)
+
+
+def is_running(domain_xml: str) -> bool:
+    """Whether this is the XML of a domain that runs now: libvirt numbers those."""
+    return etree.fromstring(domain_xml.encode()).get("id", "-1") != "-1"

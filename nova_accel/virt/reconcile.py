@@ -1,0 +1,115 @@
+"""Brings the ledger in line with what Nova gave away and libvirt runs: after it was lost, or an older copy was put back.
+
+Only towards the safe side: what Nova says a server of this host has is noted as that server's. Nothing is released here.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from oslo_log import log as logging
+
+from nova_accel.exception import AccelError, HandleUnavailable
+from nova_accel.facts import pci
+from nova_accel.host import Host
+from nova_accel.ledger.entry import Sighting
+from nova_accel.ledger.states import State
+from nova_accel.ledger.store import Ledger
+from nova_accel.model import HandleId, PciAddress
+from nova_accel.provider_tree import names
+from nova_accel.virt.inventory import Inventory
+from nova_accel.xml.alias import alias_for
+
+LOG = logging.getLogger(__name__)
+
+_SSD = "ssd"
+_VFIO = "vfio-pci"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A PCI device that stands in a domain's XML under an alias of ours."""
+
+    server: str
+    address: str
+    alias: str
+    running: bool
+
+
+class Reconciler:
+    """Compares, and notes what the ledger lacks."""
+
+    def __init__(self, host: Host, inventory: Inventory, ledger: Ledger) -> None:
+        self._host = host
+        self._inventory = inventory
+        self._ledger = ledger
+        self._told: set[tuple[HandleId, str, str]] = set()
+
+    def reconcile(self, claims: Mapping[str, Collection[HandleId]], placed: Callable[[], Collection[Placed]]) -> bool:
+        """Note what Nova gave to servers of this host and the ledger does not know as theirs.
+
+        :param claims: what each server of this host has by Nova's database; of those only with which nothing is happening
+        :param placed: asked where something is missing: what stands in the XML of libvirt's domains
+        :returns: whether anything was noted
+        """
+        entries = self._ledger.entries()
+        missing = [
+            (handle, server)
+            for server, handles in sorted(claims.items())
+            for handle in sorted(handles)
+            if (entry := entries.get(handle)) is None or (entry.state, entry.server) != (State.ASSIGNED, server)
+        ]
+        if not missing:
+            return False
+        where = _by_alias(placed())
+        noted = [
+            self._note(handle, server, where.get((server, alias_for(handle.identity)))) for handle, server in missing
+        ]
+        return any(noted)
+
+    def _note(self, handle: HandleId, server: str, placed: Placed | None) -> bool:
+        candidate = self._inventory.candidate(handle)
+        deployable = candidate.deployable if candidate else None
+        known = self._ledger.entries().get(handle)
+        if known is not None:
+            provider = known.provider
+        elif deployable is not None:
+            provider = names.suffix(deployable.kind, deployable.identity)
+        elif placed is not None:
+            provider = names.suffix(_SSD, handle.identity)
+        else:
+            self._tell(handle, server, "it is not in this host, so nothing can be noted about it")
+            return False
+        try:
+            self._ledger.adopt(handle, provider, server)
+        except HandleUnavailable as error:
+            self._tell(handle, server, str(error))
+            return False
+        LOG.warning("Nova gave %s to server %s, and the ledger did not know it: noted as that server's", handle, server)
+        if candidate is None and placed is not None:
+            self._identify(handle, placed)
+        return True
+
+    def _identify(self, handle: HandleId, placed: Placed) -> None:
+        """See to it that a device on vfio-pci, which shows no serial number there, is known again."""
+        try:
+            facts = pci.read(self._host.roots, PciAddress.parse(placed.address))
+            if facts is None or facts.kernel_driver != _VFIO:
+                return
+            if placed.running:  # it has been that server's since it was checked at the guest's start
+                seen = Sighting(placed.address, facts.incarnation, handle.identity, None, "in use", "a guest has it")
+                self._ledger.sightings.add(seen)
+            else:  # the XML may be older than what is in the slot now: let the kernel read it
+                self._host.bring_back(placed.address)
+        except AccelError as error:
+            LOG.warning("%s at %s could not be told from another device: %s", handle, placed.address, error)
+
+    def _tell(self, handle: HandleId, server: str, why: str) -> None:
+        if (handle, server, why) not in self._told:
+            self._told.add((handle, server, why))
+            LOG.error("Nova gave %s to server %s, and the ledger does not: %s", handle, server, why)
+
+
+def _by_alias(placed: Collection[Placed]) -> dict[tuple[str, str], Placed]:
+    """By server and alias; of an address that several domains name nothing is believed."""
+    addresses = [one.address for one in placed]
+    return {(one.server, one.alias): one for one in placed if addresses.count(one.address) == 1}

@@ -1,0 +1,118 @@
+"""Takes PCI devices out of a running guest and puts them back: what QEMU saves of a guest cannot hold them.
+
+They stay their server's meanwhile, and so does their content.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from lxml import etree
+from oslo_log import log as logging
+
+from nova_accel.exception import AccelError
+from nova_accel.virt import nova_private
+from nova_accel.virt.guest_config import GuestElement
+from nova_accel.xml.hostdev import PciHostdev
+
+LOG = logging.getLogger(__name__)
+
+
+class NotDetached(AccelError):
+    """A guest did not let go of a device; it has all of them as before."""
+
+    def __init__(self, server: str, alias: str, reason: str) -> None:
+        super().__init__(f"the guest of server {server} did not let go of {alias}: {reason}")
+        self.server = server
+        self.alias = alias
+        self.reason = reason
+
+
+class NotAttached(AccelError):
+    """A guest did not get its devices back; it was saved again."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(f"server {server} did not get its devices back, so it is suspended as before: {reason}")
+        self.server = server
+        self.reason = reason
+
+
+def hostdevs(guest: Any, *, persistent: bool = False) -> list[PciHostdev]:
+    """The PCI devices of ours that a guest has.
+
+    :param persistent: in the definition that libvirt keeps, rather than now
+    """
+    root = etree.fromstring(guest.get_xml_desc(dump_inactive=persistent).encode())
+    found = map(PciHostdev.from_element, root.iterfind("devices/hostdev[@type='pci']"))
+    return [one for one in found if one is not None]
+
+
+def detach_all(driver: Any, guest: Any, server: str) -> None:
+    """Take every PCI device of ours out of a running guest, and out of the definition that libvirt keeps.
+
+    :raises NotDetached: when one stays; those that had left are back
+    """
+    before = hostdevs(guest)
+    for one in before:
+        try:
+            nova_private.detach(driver, guest, server, one.alias, functools.partial(_element, guest, one))
+        except Exception as error:  # Nova's and libvirt's, of any sort
+            put_back(guest, server, before)
+            raise NotDetached(server, one.alias, str(error)) from error
+        LOG.info("%s at %s left the guest of server %s, whose it stays", one.alias, one.address, server)
+
+
+def put_back(guest: Any, server: str, wanted: Sequence[PciHostdev]) -> None:
+    """Let a running guest have again what it lacks of its devices; what does not come back is logged."""
+    for one in wanted:
+        try:
+            attach(guest, one)
+        except Exception:
+            LOG.exception(
+                "%s at %s did not come back into the guest of server %s; a hard reboot does it",
+                one.alias,
+                one.address,
+                server,
+            )
+
+
+def attach(guest: Any, hostdev: PciHostdev) -> None:
+    """Let a running guest have a device, now and in the definition that libvirt keeps; nothing where it has it.
+
+    :raises libvirt.libvirtError: when that is not possible
+    """
+    live, persistent = hostdev not in hostdevs(guest), hostdev not in hostdevs(guest, persistent=True)
+    if live or persistent:
+        guest.attach_device(GuestElement(hostdev), persistent=persistent, live=live)
+
+
+def attach_all(guest: Any, server: str, wanted: Sequence[PciHostdev]) -> None:
+    """Give a guest that was just resumed its devices, all of them.
+
+    :raises NotAttached: when one could not be given; the guest was saved again and does not run without it
+    """
+    for one in wanted:
+        try:
+            attach(guest, one)
+        except Exception as error:
+            _save_again(guest, server)
+            raise NotAttached(server, f"{one.alias} at {one.address}: {error}") from error
+        LOG.info("%s at %s is back in the guest of server %s", one.alias, one.address, server)
+
+
+def _save_again(guest: Any, server: str) -> None:
+    try:
+        detach_config(guest)
+        guest.save_memory_state()
+    except Exception:
+        LOG.exception("The guest of server %s runs without all of its devices, and could not be saved again", server)
+
+
+def detach_config(guest: Any) -> None:
+    """Take our devices out of the definition only: what is saved has none of them, whatever the guest got meanwhile."""
+    for one in hostdevs(guest, persistent=True):
+        guest.detach_device(GuestElement(one), persistent=True, live=False)
+
+
+def _element(guest: Any, hostdev: PciHostdev, persistent: bool) -> GuestElement | None:
+    return GuestElement(hostdev) if hostdev in hostdevs(guest, persistent=persistent) else None
