@@ -300,3 +300,36 @@ def test_what_is_no_listing_at_all_is_one_error_that_quotes_it(text):
         ndctl.parse(text)
     assert len(str(caught.value)) < 500
     assert str(caught.value).isprintable()
+
+
+# No emulated host can be brought to have a bad block, so these are written by hand from ndctl-list(1).
+@pytest.mark.parametrize(
+    ("says", "bad_blocks"),
+    [
+        ({}, 0),
+        ({"badblock_count": 0}, 0),
+        ({"badblock_count": 9}, 9),
+        ({"badblock_count": 9, "badblocks": [{"offset": 16, "length": 1, "dimms": ["nmem0"]}]}, 9),
+        ({"badblock_count": -(2**31)}, 2**31),
+    ],
+    ids=["none", "0", "as without being asked", "with -M", "more than a signed number holds"],
+)
+def test_the_bad_blocks_of_a_namespace_are_counted(says, bad_blocks):
+    assert the_namespace(**says).bad_blocks == bad_blocks
+
+
+def test_the_bad_blocks_of_a_region_are_not_those_of_a_namespace_in_it():
+    bad = {**REGION, "badblock_count": 9, "badblocks": [{"offset": 0, "length": 9}], "namespaces": [NAMESPACE]}
+    listing = parse([bad])
+    assert [one.bad_blocks for one in listing.namespaces] == [0]
+    assert (len(listing.regions), listing.warnings) == (1, ())
+
+
+def test_a_count_of_bad_blocks_that_is_none_costs_that_record_and_quotes_it():
+    assert "(badblock_count is no whole number" in the_warning({**NAMESPACE, "badblock_count": "many"})
+
+
+def test_no_recorded_listing_has_bad_blocks():
+    listings = [ndctl.parse(path.read_text()) for path in DATA.rglob("*list-NRDvi*.json")]
+    assert len(listings) > 20
+    assert {one.bad_blocks for listing in listings for one in listing.namespaces} == {0}

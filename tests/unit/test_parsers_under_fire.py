@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nova_accel.exception import ParseError
-from nova_accel.parsers import lspci, mountinfo, ndctl, nvme, swaps
+from nova_accel.parsers import lspci, mountinfo, ndctl, nvme, nvme_health, swaps
 from nova_accel.privsep import signatures
 from nova_accel.privsep.errors import Failed
 from tests.unit.recordings import DATA
@@ -83,6 +83,7 @@ PARSERS = {
     "swaps": OfLines(swaps.parse, is_swap, real("recorded/proc-swaps.txt")),
     "ndctl list": OfJson(ndctl.parse, real("captures/nd-09-all-list-NRDvi.json")),
     "nvme id-ctrl": OfJson(nvme.parse_id_ctrl, real("captures/nvme0-id-ctrl.json")),
+    "nvme smart-log": OfJson(nvme_health.parse, real("captures/nvme2-smart.json")),
     # Root's side has this one to itself.
     "wipefs": OfJson(partial(signatures.parse, names=("nvme3n1",)), real("recorded/wipefs-lvm.json"), Failed),
 }
@@ -171,6 +172,8 @@ JSON = st.recursive(
                     "buses",
                     "oacs",
                     "oncs",
+                    "critical_warning",
+                    "percent_used",
                     "signatures",
                     "type",
                 ]
@@ -184,7 +187,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("tool", ["ndctl list", "nvme id-ctrl", "wipefs"])
+@pytest.mark.parametrize("tool", ["ndctl list", "nvme id-ctrl", "nvme smart-log", "wipefs"])
 @given(document=JSON)
 @hard
 def test_json_of_another_sort(tool, document):
