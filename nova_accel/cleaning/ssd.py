@@ -67,12 +67,10 @@ class SsdEraser:
         self._host.bring_back(address)
         method = choose(self._methods, nvme.parse_id_ctrl(self._host.id_ctrl(address, serial)), serial)
         ssd = self._look(handle, progress)
-        self._erase(ssd, method)
-        done = method.value
+        done = self._erase(ssd, method)
         nonzero = self._nonzero(ssd, self._verify)
         if nonzero is not None and method in _MAY_LEAVE_A_PATTERN:
-            self._zero(ssd, Method.WRITE_ZEROES)
-            done = f"{method.value}, then {Method.WRITE_ZEROES.value}"
+            done = self._zero_too(ssd, method)
             nonzero = self._nonzero(ssd, self._verify)
         if nonzero is not None:
             raise CleaningFailed(serial, f"{method.value} reported success, but {nonzero} still holds data")
@@ -104,7 +102,8 @@ class SsdEraser:
         address, serial = handle.address, handle.id.identity
         return _Ssd(address, serial, dict(sorted(self._host.sizes(address, serial).items())), progress)
 
-    def _erase(self, ssd: _Ssd, method: Method) -> None:
+    def _erase(self, ssd: _Ssd, method: Method) -> str:
+        """Erase, and say what was done."""
         if method in _SANITIZE:
             Sanitizing(self._host, ssd.address, ssd.serial, ssd.size_bytes, ssd.progress, self._sleep).run(method)
         elif method in _ZEROES:
@@ -112,8 +111,11 @@ class SsdEraser:
         else:
             ssd.progress(f"erasing ({method.value})", 0, ssd.size_bytes)
             self._host.erase(ssd.address, ssd.serial, method.value)
-        if method in _LEAVES_NOISE:
-            self._zero(ssd, Method.WRITE_ZEROES)
+        return self._zero_too(ssd, method) if method in _LEAVES_NOISE else method.value
+
+    def _zero_too(self, ssd: _Ssd, method: Method) -> str:
+        self._zero(ssd, Method.WRITE_ZEROES)
+        return f"{method.value}, then {Method.WRITE_ZEROES.value}"
 
     def _zero(self, ssd: _Ssd, method: Method) -> None:
         words, done_bytes = f"erasing ({method.value})", 0

@@ -271,7 +271,7 @@ class FakeHost:
         progress = 65535
         if ssd.sanitize_status == _UNDER_WAY:
             if ssd.sanitize_left > 0:
-                progress = 65535 - 65535 * ssd.sanitize_left // max(1, ssd.sanitize_polls)
+                progress = 65535 - 65535 * ssd.sanitize_left // max(1, ssd.sanitize_polls, ssd.sanitize_left)
                 ssd.sanitize_left -= 1
             else:
                 self._end_sanitize(ssd)

@@ -1,5 +1,6 @@
 """What of a device is read back."""
 
+import itertools
 import random
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_sample_is_small_and_everything_of_what_is_smaller(size_bytes, seed):
 def test_the_places_by_chance_are_other_ones_each_time_and_anywhere():
     size_bytes = 4 * 1024**4
     samples = [{part.offset_bytes for part in chosen(size_bytes, SAMPLE, seed)} for seed in range(50)]
-    assert all(one != other for one, other in zip(samples, samples[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(samples))
     everywhere = set().union(*samples)
     assert {offset_bytes * 20 // size_bytes for offset_bytes in everywhere} == set(range(20))
 

@@ -1,0 +1,331 @@
+"""Erasing and reading back, against a host made of files."""
+
+import random
+
+import pytest
+
+from nova_accel.cleaning.choice import Method
+from nova_accel.cleaning.eraser import SLICE_BYTES, Proof
+from nova_accel.cleaning.pmem import NamespaceEraser
+from nova_accel.cleaning.ssd import SsdEraser
+from nova_accel.exception import CleaningFailed, ConfigurationError, DeviceLost, PrivilegedCallError
+from nova_accel.model import AttachHandle, HandleId, HandleKind
+from tests.fakes.host import FakeHost, FakeSsd
+from tests.fakes.pmem import FakeNamespace
+
+AT = "0000:01:00.0"
+SERIAL = "SN1"
+MIB = 1024**2
+GIB = 1024**3
+ALL = (
+    "sanitize-block",
+    "sanitize-crypto",
+    "sanitize-overwrite",
+    "format",
+    "format-crypto",
+    "write-zeroes",
+    "overwrite",
+)
+SANITIZES = ALL[:3]
+SECRETS = {0: b"boot", 5 * MIB: b"secret", 64 * MIB - 3: b"end"}
+SSD = AttachHandle(HandleId("CUSTOM_SSD", SERIAL), HandleKind.PCI, AT, "1")
+WHOLE = "read as a whole, all zero"
+
+
+class Heard:
+    """Listens to the progress; gives up when it has heard enough."""
+
+    def __init__(self, enough=10**9):
+        self.all = []
+        self.enough = enough
+
+    def __call__(self, words, done_bytes, total_bytes):
+        assert 0 <= done_bytes <= total_bytes
+        self.all.append((words, done_bytes, total_bytes))
+        if len(self.all) > self.enough:
+            raise CleaningFailed(SERIAL, "there is no time left")
+
+    def words(self):
+        return list(dict.fromkeys(words for words, _, _ in self.all))
+
+
+@pytest.fixture
+def naps():
+    return []
+
+
+@pytest.fixture
+def erase(tmp_path, naps):
+    """Make a host with one SSD that a guest had, and clean it."""
+
+    def begin(*methods, verify="whole", heard=None, **of_ssd):
+        fields = {"content": dict(SECRETS), "bound_to": "vfio-pci", "override": "vfio-pci"} | of_ssd
+        host = FakeHost(tmp_path / "host", [FakeSsd(AT, SERIAL, **fields)])
+        return host, eraser(host, *methods, verify=verify), heard or Heard()
+
+    def eraser(host, *methods, verify="whole"):
+        return SsdEraser(host, methods or ALL, verify, naps.append, random.Random(1))
+
+    begin.eraser = eraser
+    return begin
+
+
+def did(host):
+    """What was done to the SSD, a call that repeats itself once."""
+    names = [(call[0], *call[3:]) for call in host.calls if call[0] in ("erase", "zero", "sanitize")]
+    return list(dict.fromkeys(names))
+
+
+@pytest.mark.parametrize(
+    ("method", "done", "record"),
+    [
+        ("sanitize-block", [("sanitize", "sanitize-block")], "sanitize-block"),
+        (
+            "sanitize-crypto",
+            [("sanitize", "sanitize-crypto"), ("zero", "write-zeroes")],
+            "sanitize-crypto, then write-zeroes",
+        ),
+        ("sanitize-overwrite", [("sanitize", "sanitize-overwrite")], "sanitize-overwrite"),
+        ("format", [("erase", "format")], "format"),
+        ("format-crypto", [("erase", "format-crypto"), ("zero", "write-zeroes")], "format-crypto, then write-zeroes"),
+        ("write-zeroes", [("zero", "write-zeroes")], "write-zeroes"),
+        ("overwrite", [("zero", "overwrite")], "overwrite"),
+    ],
+)
+def test_each_method_leaves_zeros_and_a_free_unmarked_ssd_on_nvme(erase, method, done, record):
+    host, eraser, heard = erase(method, can_format_crypto=True, sanitizes=SANITIZES)
+    assert eraser.erase_and_verify(SSD, heard) == Proof(record, WHOLE)
+    ssd = host.ssds[AT]
+    assert (ssd.content, ssd.bound_to, ssd.override) == ({}, "nvme", "")
+    assert did(host) == done
+    assert heard.words()[0] == f"erasing ({method})"
+    assert heard.all[-1] == ("reading", 64 * MIB, 64 * MIB)
+    assert eraser.size_bytes(SSD) == 64 * MIB
+
+
+def test_every_method_that_erases_is_tried_here():
+    assert set(ALL) == {method.value for method in Method} - {"none"}
+
+
+def test_the_operator_s_order_decides_among_what_the_ssd_offers(erase):
+    _host, eraser, heard = erase("sanitize-crypto", "overwrite", "format")
+    assert eraser.erase_and_verify(SSD, heard).method == "overwrite"
+
+
+def test_where_nothing_fits_nothing_is_touched(erase):
+    host, eraser, heard = erase("sanitize-crypto", "format", can_format=False)
+    with pytest.raises(CleaningFailed, match="it offers write-zeroes, overwrite"):
+        eraser.erase_and_verify(SSD, heard)
+    assert (did(host), host.ssds[AT].content) == ([], SECRETS)
+
+
+def test_wrong_methods_are_refused_before_anything_happens(erase):
+    with pytest.raises(ConfigurationError, match="clean_methods"):
+        erase("dd")
+
+
+@pytest.mark.parametrize(("method", "how"), [("format", "erase"), ("sanitize-block", "sanitize")])
+def test_what_reads_as_ones_afterwards_as_the_standard_allows_gets_zeros(erase, method, how):
+    host, eraser, heard = erase(method, sanitizes=SANITIZES, reads_after_erase=b"\xff" * 512)
+    assert eraser.erase_and_verify(SSD, heard) == Proof(f"{method}, then write-zeroes", WHOLE)
+    assert did(host) == [(how, method), ("zero", "write-zeroes")]
+    assert host.ssds[AT].content == {}
+
+
+@pytest.mark.parametrize("method", ALL)
+@pytest.mark.parametrize("verify", ["whole", "sample"])
+def test_success_that_erased_nothing_is_found_out(erase, method, verify):
+    host, eraser, heard = erase(method, verify=verify, erases=False, can_format_crypto=True, sanitizes=SANITIZES)
+    with pytest.raises(CleaningFailed, match=rf"{method} reported success, but nvme0n1 at byte 0 still holds data"):
+        eraser.erase_and_verify(SSD, heard)
+    assert host.ssds[AT].override == "nvme", "it stays marked"
+
+
+@pytest.mark.parametrize("at", [0, 15 * MIB, 64 * GIB - 4 * MIB, 64 * GIB - 1])
+def test_a_sample_finds_what_lies_at_the_ends(erase, at):
+    _host, eraser, heard = erase("format", verify="sample", erases=False, size_bytes=64 * GIB, content={at: b"x"})
+    with pytest.raises(CleaningFailed, match="still holds data"):
+        eraser.erase_and_verify(SSD, heard)
+
+
+def test_a_sample_reads_little_and_the_record_says_so(erase):
+    _host, eraser, heard = erase("format", verify="sample", size_bytes=64 * GIB)
+    proof = eraser.erase_and_verify(SSD, heard)
+    assert "64 places by chance read" in proof.verified
+    assert heard.all[-1][2] <= 70 * 4 * MIB
+
+
+def test_zeros_are_written_and_read_a_gib_at_a_time_over_all_namespaces_with_progress(erase):
+    size_bytes = 2 * GIB + 3 * MIB
+    host, eraser, heard = erase("write-zeroes", size_bytes=size_bytes, namespaces=2, content={size_bytes - 1: b"x"})
+    eraser.erase_and_verify(SSD, heard)
+    assert len([call for call in host.calls if call[0] == "zero"]) == 6
+    steps = [0, GIB, 2 * GIB, size_bytes, size_bytes + GIB, size_bytes + 2 * GIB, 2 * size_bytes]
+    for words in ("erasing (write-zeroes)", "reading"):
+        assert [done for said, done, total in heard.all if said == words and total == 2 * size_bytes] == steps
+
+
+def test_a_cleaning_without_time_left_ends_where_it_is(erase):
+    host, eraser, heard = erase("write-zeroes", size_bytes=8 * GIB, heard=Heard(enough=3))
+    with pytest.raises(CleaningFailed, match="no time left"):
+        eraser.erase_and_verify(SSD, heard)
+    assert len([call for call in host.calls if call[0] == "zero"]) == 3
+
+
+def test_a_sanitize_is_begun_once_and_waited_for_with_its_own_progress(erase, naps):
+    host, eraser, heard = erase("sanitize-block", sanitizes=SANITIZES, sanitize_polls=4)
+    eraser.erase_and_verify(SSD, heard)
+    assert len([call for call in host.calls if call[0] == "sanitize"]) == 1
+    assert naps == [1.0] * 4
+    done = [done_bytes for words, done_bytes, _ in heard.all if words == "erasing (sanitize-block)"]
+    assert done == sorted(done)
+    assert done[-1] > 40 * MIB
+
+
+def test_a_sanitize_without_time_left_goes_on_in_the_ssd_and_is_followed_next_time(erase):
+    host, eraser, _ = erase("sanitize-overwrite", sanitizes=SANITIZES, sanitize_polls=100)
+    with pytest.raises(CleaningFailed, match="no time left"):
+        eraser.erase_and_verify(SSD, Heard(enough=5))
+    again = erase.eraser(host, "sanitize-overwrite")
+    assert again.erase_and_verify(SSD, Heard()).method == "sanitize-overwrite"
+    assert len([call for call in host.calls if call[0] == "sanitize"]) == 1
+
+
+def test_another_sanitize_that_a_guest_began_is_waited_for_and_then_ours_is_done(erase):
+    under_way = {"sanitize_status": 2, "sanitize_method": "sanitize-crypto", "sanitize_left": 3}
+    _host, eraser, heard = erase("sanitize-block", sanitizes=SANITIZES, **under_way)
+    assert eraser.erase_and_verify(SSD, heard) == Proof("sanitize-block", WHOLE)
+    assert heard.words()[:2] == ["erasing (sanitize-crypto)", "erasing (sanitize-block)"]
+
+
+def test_an_ssd_whose_last_sanitize_failed_is_sanitized_again(erase):
+    _host, eraser, heard = erase("sanitize-block", sanitizes=SANITIZES, sanitize_status=3)
+    assert eraser.erase_and_verify(SSD, heard) == Proof("sanitize-block", WHOLE)
+
+
+def test_a_sanitize_that_fails_is_a_failure_whatever_reads_as_zero(erase):
+    _host, eraser, heard = erase("sanitize-block", sanitizes=SANITIZES, sanitize_fails=True, content={})
+    with pytest.raises(CleaningFailed, match="sanitize-block failed, says the SSD's sanitize log"):
+        eraser.erase_and_verify(SSD, heard)
+
+
+def test_a_sanitize_that_never_began_is_a_failure(erase):
+    host, eraser, heard = erase("sanitize-block", sanitizes=SANITIZES)
+    host.sanitize = lambda address, serial, method: None
+    with pytest.raises(CleaningFailed, match="sanitize-block never began"):
+        eraser.erase_and_verify(SSD, heard)
+
+
+def test_an_ssd_that_may_share_its_subsystem_is_formatted_instead(erase):
+    _host, eraser, heard = erase(sanitizes=SANITIZES, shared=True)
+    assert eraser.erase_and_verify(SSD, heard).method == "format"
+
+
+def test_a_controller_that_does_not_come_back_is_lost(erase):
+    host, eraser, heard = erase(comes_back=False)
+    for step in (eraser.erase_and_verify, eraser.verify):
+        with pytest.raises(DeviceLost, match="did not come up on nvme"):
+            step(SSD, heard)
+    assert did(host) == []
+
+
+@pytest.mark.parametrize("field", [{"vfio_user": True}, {"bound_to": "nvme", "mounted_at": "/mnt"}, {"namespaces": 0}])
+def test_what_is_in_use_or_has_nothing_is_not_erased(erase, field):
+    host, eraser, heard = erase("overwrite", **field)
+    with pytest.raises(PrivilegedCallError):
+        eraser.erase_and_verify(SSD, heard)
+    assert host.ssds[AT].content == SECRETS
+
+
+def test_another_ssd_in_the_slot_is_not_erased(erase):
+    host, eraser, heard = erase()
+    host.ssds[AT].serial = "OTHER"
+    with pytest.raises(PrivilegedCallError, match="holds the SSD with serial OTHER, not SN1"):
+        eraser.erase_and_verify(SSD, heard)
+    assert host.ssds[AT].content == SECRETS
+
+
+def test_what_somebody_else_has_erased_is_read_and_free_afterwards(erase):
+    host, eraser, heard = erase(content={})
+    assert eraser.verify(SSD, heard) == WHOLE
+    assert (did(host), host.ssds[AT].bound_to, host.ssds[AT].override) == ([], "nvme", "")
+
+
+def test_what_somebody_else_has_not_erased_is_found_out(erase):
+    host, eraser, heard = erase()
+    with pytest.raises(CleaningFailed, match="said to be clean, but nvme0n1 at byte 0 still holds data"):
+        eraser.verify(SSD, heard)
+    eraser.put_away(SSD)
+    assert (host.ssds[AT].bound_to, host.ssds[AT].content) == ("vfio-pci", SECRETS)
+
+
+def test_what_nobody_released_is_read_as_a_whole_even_where_a_sample_would_do(erase):
+    host, eraser, heard = erase(verify="sample", size_bytes=64 * GIB, content={33 * GIB: b"x"}, bound_to="nvme")
+    assert eraser.find_nonzero(SSD, heard) == f"nvme0n1 at byte {33 * GIB}"
+    host.ssds[AT].content = {}
+    assert eraser.find_nonzero(SSD, heard) is None
+    assert heard.all[-1] == ("reading", 64 * GIB, 64 * GIB)
+    assert did(host) == []
+
+
+@pytest.fixture
+def memory(tmp_path):
+    """Make a host with one namespace that a guest had."""
+
+    def begin(verify="whole", **fields):
+        namespace = FakeNamespace("namespace0.1", "ns0", **({"content": dict(SECRETS)} | fields))
+        host = FakeHost(tmp_path / "host", [], [namespace])
+        handle = AttachHandle(
+            HandleId("CUSTOM_PMEM_NAMESPACE_6GB", namespace.uuid), HandleKind.NVDIMM, namespace.dev, "1"
+        )
+        return namespace, host, NamespaceEraser(host, verify, random.Random(1)), handle
+
+    return begin
+
+
+def test_a_namespace_gets_zeros_a_gib_at_a_time_with_progress(memory):
+    size_bytes = 2 * SLICE_BYTES + 2 * MIB
+    namespace, host, eraser, handle = memory(size_bytes=size_bytes, content={size_bytes - 1: b"x", 0: b"x"})
+    heard = Heard()
+    assert eraser.erase_and_verify(handle, heard) == Proof("zeros through dax", WHOLE)
+    assert namespace.content == {}
+    assert len([call for call in host.calls if call[0] == "zero_namespace"]) == 3
+    steps = [0, SLICE_BYTES, 2 * SLICE_BYTES, size_bytes]
+    for words in ("erasing (zeros through dax)", "reading"):
+        assert [step for step in heard.all if step[0] == words] == [(words, done, size_bytes) for done in steps]
+    assert eraser.size_bytes(handle) == size_bytes
+
+
+@pytest.mark.parametrize("verify", ["whole", "sample"])
+def test_a_namespace_that_was_not_zeroed_is_found_out(memory, verify):
+    _namespace, _, eraser, handle = memory(verify, erases=False, content={namespace_end(): b"x"})
+    with pytest.raises(CleaningFailed, match=r"zeros through dax reported success, but namespace0.1 at byte"):
+        eraser.erase_and_verify(handle, Heard())
+
+
+def namespace_end():
+    return FakeNamespace("namespace0.1", "ns0").size_bytes - 1
+
+
+def test_a_namespace_that_somebody_else_has_erased_is_only_read(memory):
+    namespace, host, eraser, handle = memory("sample", content={})
+    assert "64 places by chance" in eraser.verify(handle, Heard())
+    namespace.content = {0: b"x"}
+    with pytest.raises(CleaningFailed, match=r"said to be clean, but namespace0.1 at byte 0"):
+        eraser.verify(handle, Heard())
+    assert eraser.find_nonzero(handle, Heard()) == "namespace0.1 at byte 0"
+    assert not [call for call in host.calls if call[0] == "zero_namespace"]
+
+
+def test_a_namespace_that_a_guest_has_mapped_is_not_touched(memory):
+    namespace, _, eraser, handle = memory(user="qemu (process 7)")
+    with pytest.raises(PrivilegedCallError, match=r"qemu .process 7. has /dev/dax0.1 mapped"):
+        eraser.erase_and_verify(handle, Heard())
+    assert namespace.content == SECRETS
+
+
+def test_a_namespace_without_time_left_ends_where_it_is(memory):
+    _namespace, host, eraser, handle = memory(size_bytes=8 * GIB)
+    with pytest.raises(CleaningFailed, match="no time left"):
+        eraser.erase_and_verify(handle, Heard(enough=2))
+    assert len([call for call in host.calls if call[0] == "zero_namespace"]) == 2
