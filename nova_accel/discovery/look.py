@@ -39,7 +39,9 @@ def look(
     for_namespaces = [one for one in drivers if isinstance(one, NamespaceDriver)]
     found = Snapshot(warnings=host_use.warnings)
     if for_ssds:
-        found += _tried(SSD, lambda: _ssds(host, host_use, for_ssds, memory, wear_limit_percent), memory, before)
+        found += _tried(
+            SSD, lambda: _ssds(host, host_use, for_ssds, memory, before, wear_limit_percent), memory, before
+        )
     if for_namespaces:
         found += _tried(NAMESPACE, lambda: _namespaces(host, host_use, for_namespaces, memory), memory, before)
     return found
@@ -71,7 +73,12 @@ def _tried(what: str, find: Callable[[], Snapshot], memory: Memory, before: Snap
 
 
 def _ssds(
-    host: Host, host_use: HostUse, drivers: Sequence[SsdDriver], memory: Memory, wear_limit_percent: int
+    host: Host,
+    host_use: HostUse,
+    drivers: Sequence[SsdDriver],
+    memory: Memory,
+    before: Snapshot,
+    wear_limit_percent: int,
 ) -> Snapshot:
     parsed = lspci.parse(host.lspci())
     found = ssds.find(host.roots, host_use, parsed.records, drivers, memory)
@@ -86,15 +93,14 @@ def _ssds(
         in_use_too=True,
     )
     # Last, because what is used anyway is not asked how it is.
-    asked = {one.address for one in found if _is_asked(one, memory)}
-    healths, unread = health.ask(host, sorted(asked))
+    said, silent = health.ask(host, [one for one in found if _is_asked(one, memory)], before)
     found = [
-        one.with_evidence(health=healths.get(one.address), wear_limit_percent=wear_limit_percent)
-        if one.address in asked
+        one.with_evidence(health=said[one.address], wear_limit_percent=wear_limit_percent)
+        if one.address in said
         else one
         for one in found
     ]
-    return Snapshot(tuple(found), parsed.warnings + unread, frozenset({SSD}))
+    return Snapshot(tuple(found), parsed.warnings + silent, frozenset({SSD}))
 
 
 def _namespaces(host: Host, host_use: HostUse, drivers: Sequence[NamespaceDriver], memory: Memory) -> Snapshot:

@@ -148,6 +148,23 @@ def test_an_ssd_that_does_not_answer_is_a_warning_and_is_offered(warnings, tmp_p
     assert f"the SSD at {AT} did not say how it is" in warning
 
 
+@pytest.mark.parametrize("smart", [None, {"percent_used": "many"}], ids=["silent", "unreadable"])
+def test_what_an_ssd_said_last_counts_while_it_says_nothing(make_bench, smart):
+    bench = make_bench(ssd())
+    for says, expected in ((smart, ({"SN1"}, 0)), (BAD, (set(), 1)), (smart, (set(), 1)), ({}, ({"SN1"}, 0))):
+        bench.host.ssds[AT].smart = says
+        bench.service.work()
+        assert offered(bench) == expected
+
+
+def test_what_another_ssd_said_in_the_same_place_does_not_count(make_bench):
+    bench = make_bench(ssd(**BAD))
+    bench.host.unplug(AT)
+    bench.host.plug(FakeSsd(AT, "SN2", smart=None))
+    bench.service.work()
+    assert offered(bench) == ({"SN2"}, 0)
+
+
 def test_one_that_does_not_answer_hides_nothing_of_the_others(warnings, tmp_path):
     host = FakeHost(tmp_path / "host", [ssd(**BAD), FakeSsd("0000:02:00.0", "SN2", smart=None)])
     ([warning], reason) = warnings(host)
