@@ -96,8 +96,8 @@ class Lab:
         self._configure_compute(more)
 
     def restart_compute(self, more: Mapping[str, settings.Section] | None = None, driver: str | None = None) -> None:
-        """Stop nova-compute as its service manager would and start it, with more options or another driver until the next time."""
-        self.compute.stop()
+        """Kill nova-compute and start it, with more options or another driver until the next time."""
+        self.compute.kill()
         self._configure_compute(more, driver)
         self.start_compute()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import signal
 import sys
 import time
@@ -41,12 +42,16 @@ class Steps:
     """
 
     on_timeout: Callable[[], None] | None = None
+    patience: float = dataclasses.field(default_factory=lambda: float(os.environ.get("NOVA_ACCEL_LAB_PATIENCE", "1")))
+    """How many times longer than its limit says each step may take: for a machine that others work on as well."""
     done: list[Step] = dataclasses.field(default_factory=list)
     began: float = dataclasses.field(default_factory=time.monotonic)
 
     @contextlib.contextmanager
     def step(self, name: str, limit_s: float) -> Iterator[None]:
-        """Run the body as the step ``name``; raise StepTimeout after ``limit_s`` seconds."""
+        """Run the body as the step ``name``; raise StepTimeout after ``limit_s`` seconds, times the patience."""
+
+        limit_s *= self.patience
 
         def strike(_signal: int, _frame: types.FrameType | None) -> None:
             raise StepTimeout(name, limit_s)

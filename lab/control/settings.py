@@ -98,6 +98,7 @@ class Settings:
                     "running_deleted_instance_poll_interval": "0",
                     "resume_guests_state_on_host_boot": "False",
                     "shutdown_timeout": "3",  # the guests do not listen to the power button
+                    "graceful_shutdown_timeout": "30",
                     "shelved_offload_time": "-1",  # a shelved server is offloaded when a test says so
                 },
                 "libvirt": {"virt_type": "kvm", "cpu_mode": "none", "images_type": "flat"},

@@ -33,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "lab" in getattr(item, "fixturenames", ()))
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once what went wrong: the end of a run is far away."""
+    if report.failed:
+        say(f"\n{report.nodeid}: {report.longreprtext}")
+
+
 @pytest.fixture(scope="session")
 def steps() -> Iterator[Steps]:
     """The session's steps, shown as a table in the end."""

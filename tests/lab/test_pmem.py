@@ -111,7 +111,7 @@ def of(lab: Lab, known: dict[str, Space], server: str) -> list[Space]:
     assert all(one.pmem and one.access == "shared" and one.label_kib == 2048 for one in shown)
     assert all(one.alias.startswith("ua-accel-") for one in shown)
     by_path = {one.path: one for one in known.values()}
-    found = [by_path[one.path] for one in shown]
+    found = [by_path[lab.machine.channel.run(["readlink", "-f", one.path]).strip()] for one in shown]
     assert len({one.uuid for one in found}) == len(found)
     return found
 
