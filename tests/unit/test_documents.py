@@ -1,8 +1,10 @@
 """What the pages list is what there is."""
 
 import configparser
+import contextlib
 import dataclasses
 import itertools
+import json
 import re
 import textwrap
 from collections.abc import Iterator
@@ -12,12 +14,17 @@ import pytest
 from oslo_config import cfg
 
 from nova_accel import conf as ours
+from nova_accel.cleaning.choice import Method
+from nova_accel.cleaning.record import RecordFile
 from nova_accel.drivers import loading
 from nova_accel.eligibility.evidence import Evidence, SsdEvidence
 from nova_accel.eligibility.judge import judge
 from nova_accel.eligibility.verdict import Reason
 from nova_accel.facts.usage import UseKind
-from nova_accel.ledger.states import State
+from nova_accel.ledger.cleanings import CleaningRecord
+from nova_accel.ledger.standing import Standing
+from nova_accel.ledger.states import Event, IllegalTransition, State, after
+from nova_accel.model import AttachHandle, HandleId, HandleKind
 from nova_accel.xml.memory import NvdimmMemory
 from tests.unit.test_judge import CASES, GOOD, PMEM
 
@@ -95,6 +102,46 @@ def test_of_two_verdicts_that_fit_the_one_listed_first_is_given() -> None:
 @pytest.mark.parametrize("state", State)
 def test_each_state_is_explained(state: State) -> None:
     assert f"\n{state.value}\n    " in page("reference/states.rst")
+
+
+def possible(state: State, event: Event) -> Iterator[tuple[str, str, str]]:
+    with contextlib.suppress(IllegalTransition):
+        yield state.value, event.value, after("a handle", state, event).value
+
+
+def test_the_page_lists_what_can_happen_to_a_handle_and_nothing_else() -> None:
+    listed = re.findall(r"^   \* - (.+)\n     - (.+)\n     - (.+)\n     - ", page("reference/states.rst"), re.MULTILINE)
+    there = {one for state, event in itertools.product(State, Event) for one in possible(state, event)}
+    assert sorted(listed) == sorted({("from", "event", "to"), *there})
+
+
+def test_the_page_lists_where_a_handle_can_stand() -> None:
+    section = page("reference/states.rst").partition("Where it stands\n")[2].partition("\nBeside the state\n")[0]
+    words = re.findall(r"^   \* - (.+)$", section, re.MULTILINE)
+    assert words == ["word", *(standing.value for standing in Standing)]
+
+
+def cells(name: str, heading: str) -> list[str]:
+    """The first cells of the first table below a heading."""
+    rest = page(name).partition(f"\n{heading}\n")[2].partition("list-table::")[2]
+    table = re.split(r"\n(?=\S)", rest)[0]
+    return re.findall(r"^   \* - (.+)$", table, re.MULTILINE)[1:]
+
+
+def test_each_method_has_its_row() -> None:
+    assert cells("reference/cleaning.rst", "How an SSD is erased") == [method.value for method in Method]
+
+
+def test_the_record_that_is_shown_is_one_that_is_written(tmp_path: Path) -> None:
+    shown = [json.loads(line) for line in page("reference/cleaning_record.jsonl").splitlines()]
+    for words in shown:
+        handle = AttachHandle(
+            HandleId(words["resource_class"], words["identity"]), HandleKind(words["kind"]), words["address"], "boot"
+        )
+        fields = {field.name: words[field.name] for field in dataclasses.fields(CleaningRecord)}
+        RecordFile(str(tmp_path / "record")).add(handle, CleaningRecord(**fields), words["size_bytes"])
+    assert (tmp_path / "record").read_text() == page("reference/cleaning_record.jsonl")
+    assert cells("reference/cleaning.rst", "The record") == list(shown[0])
 
 
 def test_each_command_in_the_pages_is_there() -> None:
