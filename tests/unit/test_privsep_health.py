@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from nova_accel.host import LocalHost
 from nova_accel.privsep import acting_pctxt, controller, health, tool
 from nova_accel.privsep.errors import Failed
 
@@ -89,3 +90,8 @@ def test_the_time_for_all_and_the_last_tool_fits_into_the_time_of_the_call():
 
 def test_it_needs_the_context_that_may_pass_commands_through():
     assert acting_pctxt.is_entrypoint(health.smart_logs)
+
+
+def test_a_host_without_ssds_is_not_bothered():
+    # Without a privsep daemon, which no unit test has, this would fail if it went there.
+    assert LocalHost().smart_logs([]) == {}
