@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nova_accel.exception import PrivilegedCallError
+from nova_accel.facts import links
+from nova_accel.facts.roots import Roots
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 _DAX = ("devdax",)
@@ -230,6 +232,10 @@ class FakePmem:
     def links(self) -> Path:
         """Where the stable paths are; a reboot takes it away."""
         return self._root / "dev/nova_accel"
+
+    def leading(self) -> dict[str, str]:
+        """The dax device that each stable path leads to, by its uuid."""
+        return links.read(Roots(dev=self._root / "dev"))
 
     @property
     def _nd(self) -> Path:
