@@ -22,6 +22,8 @@ OVERRIDDEN = {
     "update_provider_tree": ["self", "provider_tree", "nodename", "allocations"],
     "destroy": ["self", "context", "instance"],
     "suspend": ["self", "context", "instance"],
+    "resume": ["self", "context", "instance"],
+    "spawn": ["self", "context", "instance"],
     "check_can_live_migrate_destination": ["self", "context", "instance"],
     "check_can_live_migrate_source": ["self", "context", "instance"],
     "_get_guest_config": ["self", "instance"],
@@ -47,6 +49,11 @@ def test_these_make_their_xml_and_start_their_guest_through_what_we_override(cal
     source = inspect.getsource(getattr(LibvirtDriver, caller))
     assert "_get_guest_xml(" in source or "_hard_reboot(" in source
     assert "_create_guest" in source or "_hard_reboot(" in source
+
+
+def test_devices_are_detached_as_nova_detaches_disks():
+    known = ["self", "guest", "instance_uuid", "get_device_conf_func", "device_name"]
+    assert list(inspect.signature(LibvirtDriver._detach_with_retry).parameters) == known
 
 
 def test_every_start_of_a_guest_is_known():
