@@ -1,16 +1,33 @@
 """Root's side, as far as it can be shown without root: the time limit, the fixed command lines, the checked arguments."""
 
+import importlib
+import pkgutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from oslo_privsep import capabilities
+from oslo_privsep.comm import PrivsepTimeout
 
-from nova_accel.exception import PrivilegedCallError
+from nova_accel import privsep
+from nova_accel.exception import DeviceLost, PrivilegedCallError
 from nova_accel.host import LocalHost, _called
-from nova_accel.privsep import acting_pctxt, binding, controller, dax, erasing, reading, reading_pctxt, tool, using
-from nova_accel.privsep.errors import Failed, Refused
+from nova_accel.privsep import (
+    acting_pctxt,
+    binding,
+    controller,
+    dax,
+    erasing,
+    health,
+    links,
+    reading,
+    reading_pctxt,
+    sanitizing,
+    tool,
+    using,
+)
+from nova_accel.privsep.errors import Failed, Lost, Refused
 
 
 def run(argv, timeout_s):
@@ -77,33 +94,79 @@ def test_what_is_not_there_is_refused():
         controller.device("ffff:ff:1f.7")
 
 
-def test_only_known_methods_become_a_command_line():
-    assert erasing._eraser("nvme0n1", "format") == ["nvme", "format", "/dev/nvme0n1", "--ses=1", "--force"]
-    assert erasing._eraser("nvme0n1", "write-zeroes") == ["blkdiscard", "--zeroout", "--force", "/dev/nvme0n1"]
-    with pytest.raises(Refused):
-        erasing._eraser("nvme0n1", "dsm; reboot")
+@pytest.mark.parametrize(("method", "ses"), [("format", 1), ("format-crypto", 2)])
+def test_a_format_has_a_fixed_command_line_with_a_time_limit_of_its_own(method, ses):
+    argv = ["nvme", "format", "/dev/nvme0n1", f"--ses={ses}", "--timeout=3600000", "--force"]
+    assert erasing._format("nvme0n1", method, 3600.0) == argv
+
+
+def test_zeros_are_asked_for_by_parts():
+    argv = ["blkdiscard", "--zeroout", "--force", "--offset=4194304", "--length=512", "/dev/nvme0n1"]
+    assert erasing._blkdiscard("nvme0n1", 4194304, 512) == argv
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("sanitize-block", ["--sanact=2"]),
+        ("sanitize-overwrite", ["--sanact=3", "--owpass=1"]),
+        ("sanitize-crypto", ["--sanact=4"]),
+    ],
+)
+def test_a_sanitize_has_the_numbers_that_every_nvme_cli_knows_and_allows_no_unrestricted_exit(method, options):
+    assert sanitizing._command("nvme0", method) == ["nvme", "sanitize", "/dev/nvme0", *options]
+
+
+@pytest.mark.parametrize("method", ["dsm; reboot", "", "none", "write-zeroes", None])
+def test_only_known_methods_become_a_command_line(method):
+    with pytest.raises(Refused, match="is not a way to"):
+        erasing._format("nvme0n1", method, 1.0)
+    with pytest.raises(Refused, match="is not a way to"):
+        sanitizing.sanitize.__wrapped__("0000:01:00.0", "SN1", method)
+    with pytest.raises(Refused, match="is not a way to" if method != "write-zeroes" else "there is no PCI device"):
+        erasing.zero.__wrapped__("ffff:ff:1f.7", "SN1", "nvme0n1", method, 0, 1)
+
+
+READS = [reading.lspci, reading.ndctl, reading.who_holds, reading.signatures]
+ACTS = [
+    binding.hand_over,
+    binding.bring_back,
+    binding.settle,
+    erasing.id_ctrl,
+    erasing.sizes,
+    erasing.erase,
+    erasing.zero,
+    erasing.first_nonzero,
+    sanitizing.sanitize,
+    sanitizing.sanitize_log,
+    health.smart_logs,
+    using.who_writes,
+    using.mounted_elsewhere,
+    using.namespace_users,
+    dax.check_namespace,
+    dax.namespace_size,
+    dax.zero_namespace,
+    dax.namespace_first_nonzero,
+    links.link_namespace,
+]
+
+
+def test_every_function_that_root_s_side_offers_is_named_here():
+    modules = [
+        importlib.import_module(f"{privsep.__name__}.{one.name}") for one in pkgutil.iter_modules(privsep.__path__)
+    ]
+    offered = {
+        function
+        for module in modules
+        for function in vars(module).values()
+        if callable(function) and (reading_pctxt.is_entrypoint(function) or acting_pctxt.is_entrypoint(function))
+    }
+    assert {function.__qualname__ for function in offered} == {function.__qualname__ for function in READS + ACTS}
 
 
 def test_each_function_belongs_to_the_context_with_the_least_it_needs():
-    reads = [reading.lspci, reading.ndctl, reading.who_holds, reading.signatures]
-    acts = [
-        binding.hand_over,
-        binding.bring_back,
-        binding.settle,
-        erasing.id_ctrl,
-        erasing.sizes,
-        erasing.erase,
-        erasing.first_nonzero,
-        using.who_writes,
-        using.mounted_elsewhere,
-        using.namespace_users,
-        dax.check_namespace,
-        dax.namespace_size,
-        dax.zero_namespace,
-        dax.namespace_first_nonzero,
-    ]
-    assert all(reading_pctxt.is_entrypoint(function) for function in reads)
-    assert all(acting_pctxt.is_entrypoint(function) for function in acts)
+    assert all(reading_pctxt.is_entrypoint(function) for function in READS)
+    assert all(acting_pctxt.is_entrypoint(function) for function in ACTS)
     assert reading_pctxt.conf.capabilities == []
     assert set(acting_pctxt.conf.capabilities) == {
         capabilities.CAP_SYS_ADMIN,
@@ -125,3 +188,81 @@ def test_whatever_goes_wrong_there_is_one_error_here(error):
 
     with pytest.raises(PrivilegedCallError, match=r"^call: .*no"):
         _called(call)()
+
+
+def test_a_device_that_is_lost_is_told_from_a_call_that_failed():
+    def call():
+        raise Lost("it hangs")
+
+    with pytest.raises(DeviceLost, match=r"^call: it hangs"):
+        _called(call)()
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [("hand_over", True), ("bring_back", True), ("erase", True), ("zero", True), ("sanitize", True), ("lspci", False)],
+)
+def test_what_does_not_come_back_though_its_tools_have_limits_hangs_with_the_device(name, lost):
+    def call():
+        raise PrivsepTimeout("no answer")
+
+    call.__name__ = name
+    with pytest.raises(PrivilegedCallError, match=rf"^{name}: root's side did not answer in time") as failure:
+        _called(call)()
+    assert isinstance(failure.value, DeviceLost) is lost
+
+
+SYSFS = ["nvme-subsys0/nvme0", "nvme-subsys0/nvme0n1", "nvme-subsys1/nvme1", "pci/0000:01:00.0/nvme/nvme0/nvme0c0n1"]
+
+
+@pytest.mark.parametrize(
+    ("more", "names", "words"),
+    [
+        ([], ("nvme0n1",), None),
+        (["nvme-subsys1/nvme1n1"], ("nvme0n1",), None),
+        (["nvme-subsys0/nvme7"], ("nvme0n1",), "nvme0 shares its NVM subsystem with nvme7"),
+        (["nvme-subsys0/nvme0n2"], ("nvme0n1",), "nvme0 shares its NVM subsystem with nvme0n2"),
+        (["pci/0000:01:00.0/nvme/nvme0/nvme0n3"], ("nvme0n1",), "nvme0 shares its NVM subsystem with nvme0n3"),
+        (["nvme-subsys0/nvme0n2"], ("nvme0n1", "nvme0n2"), None),
+    ],
+)
+def test_only_what_is_alone_in_its_subsystem_and_held_as_a_whole_is_sanitized(
+    tmp_path, monkeypatch, more, names, words
+):
+    for path in [*SYSFS, *more]:
+        (tmp_path / path).mkdir(parents=True)
+    monkeypatch.setattr(controller, "_SUBSYSTEMS", tmp_path)
+    if words is None:
+        controller.refuse_if_not_alone(tmp_path / "pci/0000:01:00.0", names)
+        return
+    with pytest.raises(Refused, match=words):
+        controller.refuse_if_not_alone(tmp_path / "pci/0000:01:00.0", names)
+
+
+def test_a_kernel_that_does_not_say_who_shares_a_subsystem_has_nothing_sanitized(tmp_path, monkeypatch):
+    (tmp_path / "pci/nvme/nvme0/nvme0n1").mkdir(parents=True)
+    monkeypatch.setattr(controller, "_SUBSYSTEMS", tmp_path / "none")
+    with pytest.raises(Refused, match="the kernel does not say which NVM subsystem nvme0 belongs to"):
+        controller.refuse_if_not_alone(tmp_path / "pci", ("nvme0n1",))
+
+
+@pytest.mark.parametrize(
+    ("printed", "error", "words"),
+    [
+        ('{"cmic": 0}', None, ""),
+        ('{"cmic": 1}', None, ""),
+        ('{"cmic": 2}', Refused, "may have other controllers"),
+        ('{"cmic": 4}', Refused, "may have other controllers"),
+        ('{"cmic": "0"}', Refused, "may have other controllers"),
+        ("{}", Failed, "does not say whether nvme0 is alone"),
+        ("[]", Failed, "does not say whether nvme0 is alone"),
+        ("no JSON", Failed, "does not say whether nvme0 is alone"),
+    ],
+)
+def test_a_controller_that_may_have_others_beside_it_is_not_sanitized(monkeypatch, printed, error, words):
+    monkeypatch.setattr(tool, "run", lambda argv, timeout_s: printed)
+    if error is None:
+        sanitizing._refuse_if_shared("nvme0")
+        return
+    with pytest.raises(error, match=words):
+        sanitizing._refuse_if_shared("nvme0")
