@@ -1,9 +1,13 @@
 """Persistent memory, from the region to the guest and back to clean."""
 
+import dataclasses
+import shutil
+
 import pytest
 from lxml import etree
 from nova.tests.functional.api.client import OpenStackApiException
 
+from nova_accel.privsep.links import path_of
 from nova_accel.virt import nova_private
 from tests.functional import base
 from tests.functional.base import namespaces, ssds
@@ -39,7 +43,8 @@ class PmemTest(base.AccelTestCase):
     def test_hw_pmem_gives_the_guest_its_namespace_and_nova_a_numa_cell(self) -> None:
         server = self.boot(self.flavor(hw__pmem="LARGE"))
         (nvdimm,) = self.nvdimms(server)
-        assert nvdimm.findtext("source/path") == "/dev/dax0.2"
+        assert nvdimm.findtext("source/path") == path_of(self.large)
+        assert self.machine.pmem.leading() == {self.large: "dax0.2"}
         assert nvdimm.find("alias").get("name") == f"ua-accel-{self.large}"
         (maximum,) = base.elements(self.domain_xml(server), "maxMemory")
         assert (maximum.get("slots"), int(maximum.text)) == ("1", 64 * 1024 + int(nvdimm.findtext("target/size")))
@@ -51,15 +56,15 @@ class PmemTest(base.AccelTestCase):
     def test_a_numbered_group_does_the_same_without_a_numa_topology(self) -> None:
         server = self.boot(self.flavor(**{f"resources1__{SIX}": "1"}))
         (nvdimm,) = self.nvdimms(server)
-        assert nvdimm.findtext("source/path") in ("/dev/dax0.0", "/dev/dax0.1")
+        assert nvdimm.findtext("source/path") in map(path_of, self.six)
         assert len(list(base.elements(self.domain_xml(server), "cpu/numa/cell"))) == 1
 
     @pytest.mark.essential
     def test_several_namespaces_and_an_ssd_come_in_the_order_of_the_flavor(self) -> None:
         server = self.boot(self.flavor(hw__pmem="LARGE,6GB,6GB", resources1__CUSTOM_SSD="1"))
         paths = [one.findtext("source/path") for one in self.nvdimms(server)]
-        assert paths[0] == "/dev/dax0.2"
-        assert set(paths[1:]) == {"/dev/dax0.0", "/dev/dax0.1"}
+        assert paths[0] == path_of(self.large)
+        assert set(paths[1:]) == set(map(path_of, self.six))
         assert self.in_domain(server) == ["SN01"]
         (maximum,) = base.elements(self.domain_xml(server), "maxMemory")
         assert maximum.get("slots") == "3"
@@ -84,6 +89,31 @@ class PmemTest(base.AccelTestCase):
         assert self.entry(self.large).state.value == "available"
         assert "zeros through dax" in self.entry(self.large).cleaned
         self.boot(self.flavor(hw__pmem="LARGE"))
+
+    @pytest.mark.essential
+    def test_stored_xml_names_the_same_memory_after_a_reboot_of_the_host_that_numbers_it_anew(self) -> None:
+        server = self.boot(self.flavor(hw__pmem="LARGE"))
+        self.machine.pmem.namespaces["namespace0.2"].content[4096] = b"the tenant's"
+        (before,) = self.nvdimms(server)
+        self._reboot_host_and_exchange("namespace0.0", "namespace0.2")
+        assert self.machine.pmem.leading() == {}
+        self.restart_compute_service("compute1")
+        assert self.machine.pmem.leading() == {self.large: "dax0.0"}
+        self._reboot_server(server)  # a soft one, from what libvirt has stored
+        (after,) = self.nvdimms(server)
+        assert after.findtext("source/path") == before.findtext("source/path") == path_of(self.large)
+        self._delete_server(server)
+        assert self.machine.pmem.namespaces["namespace0.0"].content == {}
+        assert self.entry(self.large).state.value == "available"
+
+    def _reboot_host_and_exchange(self, one: str, other: str) -> None:
+        """/dev is empty after a boot, and the kernel may find the namespaces in another order."""
+        pmem = self.machine.pmem
+        shutil.rmtree(pmem.links)
+        self.machine.reboot_id("8f1c7a6e-0000-4000-8000-000000000002")
+        was_one, was_other = pmem.destroy(one), pmem.destroy(other)
+        pmem.create(dataclasses.replace(was_one, dev=other))
+        pmem.create(dataclasses.replace(was_other, dev=one))
 
     def test_a_namespace_that_something_has_open_is_not_erased_and_stays_reserved(self) -> None:
         server = self.boot(self.flavor(hw__pmem="LARGE"))
