@@ -30,6 +30,7 @@ _HOLDS_DATA = (
     "if nobody needs it, say: nova-accel device clean --erase-foreign-data"
 )
 _CLEAN = "clean"
+_UNPROVEN = "offered again with what is on it: clean_methods is none"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Policy:
     attempts: int = 4
     timeout_s: float = 6 * 3600.0
     one_time_use: bool = False
+    erase: bool = True
+    """False: what was released is offered again as it is; ``clean_methods = none``."""
     version: str = "unknown"
     """Of nova_accel, for the record."""
 
@@ -88,6 +91,8 @@ class Cleaner:
             self._tried[handle.id] = Tried(handle.incarnation)
             if wanted is Work.PROVE:
                 return self._prove(handle, entry)
+            if not self._policy.erase and wanted is Work.ERASE:
+                return self._pass_on(handle, entry)
             return self._clean(handle, entry, wanted)
 
     def wipe(self, handle: AttachHandle, server: str) -> None:
@@ -120,6 +125,21 @@ class Cleaner:
         self._ledger.cleaned(handle.id, f"{proof.method}, then {proof.verified}")
         self._tried.pop(handle.id, None)
         LOG.info("%s was cleaned (%s, then %s) and is available", handle.id, proof.method, proof.verified)
+        return True
+
+    def _pass_on(self, handle: AttachHandle, entry: Entry) -> bool:
+        """Offer it as it is. It is not touched: an SSD stays on vfio-pci, where the host does not see what is on it."""
+        self._ledger.start_cleaning(handle.id)
+        record = self._attempt(handle).record(Ended("none", "not read", _UNPROVEN), entry.server)
+        try:
+            self._record.add(handle, record, handle.size_bytes)
+        except AccelError as error:
+            self._ledger.cleaning_failed(handle.id, str(error))
+            LOG.error("%s stays reserved: %s", handle.id, error)
+            return False
+        self._ledger.cleanings.ended(record)
+        self._ledger.cleaned(handle.id, _UNPROVEN, unproven=True)
+        LOG.warning("%s is %s", handle.id, _UNPROVEN)
         return True
 
     def _proof(self, handle: AttachHandle, attempt: Attempt, entry: Entry, wanted: Work) -> Proof:

@@ -7,6 +7,7 @@ from nova_accel.discovery import health, namespaces, remembered, ssds
 from nova_accel.discovery.candidate import NAMESPACE, SSD, Candidate, Snapshot
 from nova_accel.discovery.memory import Memory, is_about_to_be_offered
 from nova_accel.drivers.base import ChoosesByName, Driver, NamespaceDriver, SsdDriver
+from nova_accel.eligibility.evidence import SsdEvidence
 from nova_accel.exception import ParseError, PrivilegedCallError
 from nova_accel.facts import usage
 from nova_accel.facts.usage import HostUse
@@ -15,6 +16,8 @@ from nova_accel.parsers import lspci, ndctl
 from nova_accel.parsers.ndctl import Listing
 
 NOTHING = Snapshot()
+
+_VFIO = "vfio-pci"
 
 Found = TypeVar("Found")
 
@@ -88,7 +91,7 @@ def _ssds(
     found = _asked(
         found,
         memory,
-        lambda some: {at: tuple(kinds) for at, kinds in host.signatures(some).items()},
+        lambda some: {at: tuple(kinds) for at, kinds in host.signatures(_proven(some, found, memory)).items()},
         "signatures",
         in_use_too=True,
     )
@@ -149,8 +152,17 @@ def _asked(
     ]
 
 
+def _proven(addresses: Sequence[str], candidates: Sequence[Candidate], memory: Memory) -> list[str]:
+    """Without those that are offered with what is on them: what a server wrote there says nothing about the host."""
+    known = memory.by_identity()
+    unproven = {one.address for one in candidates if (entry := known.get(one.identity or "")) and entry.unproven}
+    return [address for address in addresses if address not in unproven]
+
+
 def _is_asked(candidate: Candidate, memory: Memory, *, in_use_too: bool = False) -> bool:
     handle, verdict = candidate.handle, candidate.verdict
+    if isinstance(candidate.evidence, SsdEvidence) and candidate.evidence.pci.kernel_driver == _VFIO:
+        return False  # the kernel shows no disk of it
     # What is only unwell is offered again later: what the host does with it meanwhile must not go unseen.
     seems_free = verdict.eligible or verdict.reason.is_about_health or (in_use_too and bool(candidate.evidence.held_by))
     return seems_free and is_about_to_be_offered(memory.by_identity().get(handle.id.identity if handle else ""))

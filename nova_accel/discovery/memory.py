@@ -61,7 +61,7 @@ class Memory:
 
 def is_ours_on_vfio(entry: Entry | None) -> bool:
     """Whether a device that is bound to vfio-pci is so because of us."""
-    return entry is not None and entry.state in _OURS_ON_VFIO
+    return entry is not None and (entry.state in _OURS_ON_VFIO or entry.unproven)
 
 
 def is_about_to_be_offered(entry: Entry | None) -> bool:

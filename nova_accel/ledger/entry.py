@@ -39,6 +39,8 @@ class Entry:
     """When nova-compute tries again by itself, UTC, ISO 8601; None when it does not."""
     done_by: str | None = None
     """Who else says to have cleaned it; None when nobody does, or it was read back since."""
+    unproven: bool = False
+    """Whether it was offered with what the server before has left on it, because ``clean_methods`` is ``none``."""
 
     @property
     def may_be_erased(self) -> bool:

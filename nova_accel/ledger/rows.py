@@ -11,14 +11,14 @@ from nova_accel.model import HandleId
 
 ENTRIES = (
     "SELECT resource_class, identity, provider, state, server, released, reason, since, drained, asked, cleaned,"
-    " failures, retry_at, done_by FROM handle"
+    " failures, retry_at, done_by, unproven FROM handle"
 )
 
 
 def entry(row: tuple[Any, ...]) -> Entry:
     """Make the value of a row of :data:`ENTRIES`."""
-    resource_class, identity, provider, state, *rest = row
-    return Entry(HandleId(resource_class, identity), provider, State(state), *rest)
+    resource_class, identity, provider, state, *rest, unproven = row
+    return Entry(HandleId(resource_class, identity), provider, State(state), *rest, bool(unproven))
 
 
 def find(connection: sqlite3.Connection, identity: str) -> Entry | None:

@@ -41,7 +41,8 @@ CREATE TABLE handle (
     since          TEXT NOT NULL,  -- UTC, ISO 8601
     failures       INTEGER NOT NULL DEFAULT 0,  -- attempts to clean it that failed, one after the other
     retry_at       TEXT,           -- when the next one is made; NULL: none, unless an operator asks
-    done_by        TEXT            -- who else says to have cleaned it; NULL: nobody, or it was read back since
+    done_by        TEXT,           -- who else says to have cleaned it; NULL: nobody, or it was read back since
+    unproven       INTEGER NOT NULL DEFAULT 0   -- 1: offered with what was on it, as clean_methods = none wants it
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sighting (
     address        TEXT PRIMARY KEY,
@@ -67,6 +68,7 @@ _FROM_2 = (
 ALTER TABLE handle ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE handle ADD COLUMN retry_at TEXT;
 ALTER TABLE handle ADD COLUMN done_by TEXT;
+ALTER TABLE handle ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;
 """
     + _CLEANING
 )

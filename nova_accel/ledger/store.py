@@ -127,6 +127,7 @@ class Ledger:
         """Note that a dirty handle was read as a whole and holds nothing."""
         with self._file.transaction() as connection:
             apply(connection, handle, Event.FOUND_ZERO, server=None, released=None)
+            connection.execute("UPDATE handle SET unproven = 0 WHERE identity = ?", (handle.identity,))
             _note_clean(connection, handle, "read as a whole, all zero")
 
     def host_used_it(self, handle: HandleId, reason: str) -> None:
@@ -146,14 +147,16 @@ class Ledger:
             apply(connection, handle, Event.CLEAN, server=known.server, released=known.released, reason="being cleaned")
             connection.execute("UPDATE handle SET asked = NULL, retry_at = NULL WHERE identity = ?", (handle.identity,))
 
-    def cleaned(self, handle: HandleId, how: str) -> None:
+    def cleaned(self, handle: HandleId, how: str, *, unproven: bool = False) -> None:
         """Note that cleaning was verified.
 
         :param how: method and proof, for the operator
+        :param unproven: whether nothing was done, because the operator wants it so
         """
         with self._file.transaction() as connection:
             apply(connection, handle, Event.CLEANED, server=None, released=None)
             _note_clean(connection, handle, how)
+            connection.execute("UPDATE handle SET unproven = ? WHERE identity = ?", (unproven, handle.identity))
 
     def cleaning_failed(self, handle: HandleId, reason: str, retry_at: str | None = None) -> None:
         """Note why a handle stays reserved.

@@ -37,18 +37,25 @@ class PciAttacher:
         before = pci.read(self._host.roots, address)
         if before is None:
             raise HandleUnavailable(identity, server, f"nothing is at {address} any more")
+        expected_empty = fresh and not self._is_unproven(candidate)
         if before.kernel_driver != _VFIO:
-            if fresh:
+            if expected_empty:
                 self._refuse_if_written_on(candidate, server)
             self._host.hand_over(candidate.address, identity)
-        elif fresh:
+        elif expected_empty:
             raise HandleUnavailable(identity, server, f"{address} is bound to vfio-pci, and not by nova_accel")
         self._check_bound(identity, server, address, before.incarnation)
 
     def undo(self, candidate: Candidate) -> None:
         """Give it back to the kernel's nvme driver."""
-        self._host.bring_back(candidate.address)
-        self._host.settle(candidate.address)
+        if not self._is_unproven(candidate):  # the host shall not see what is on that
+            self._host.bring_back(candidate.address)
+            self._host.settle(candidate.address)
+
+    def _is_unproven(self, candidate: Candidate) -> bool:
+        assert candidate.handle is not None
+        entry = self._ledger.entries().get(candidate.handle.id)
+        return entry is not None and entry.unproven
 
     def _refuse_if_written_on(self, candidate: Candidate, server: str) -> None:
         # It was proven to be all zero. What carries a signature now, somebody on the host has taken since the last look.

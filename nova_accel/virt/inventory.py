@@ -28,16 +28,23 @@ class Inventory:
     """What this host has. Reading it costs nothing; :meth:`refresh` looks again."""
 
     def __init__(
-        self, host: Host, drivers: Sequence[Driver], ledger: Ledger, others: Callable[[], Others] = Others
+        self,
+        host: Host,
+        drivers: Sequence[Driver],
+        ledger: Ledger,
+        others: Callable[[], Others] = Others,
+        wear_limit_percent: int = 100,
     ) -> None:
         """Look at nothing yet.
 
         :param others: who else may have a device, asked at every look
+        :param wear_limit_percent: how much of its life an SSD may have used
         """
         self._host = host
         self._drivers = drivers
         self._ledger = ledger
         self._others = others
+        self._wear_limit_percent = wear_limit_percent
         self._warned: set[str] = set()
         self.snapshot = Snapshot()
         self.has_looked = False
@@ -53,7 +60,7 @@ class Inventory:
         """
         with self.devices_lock:
             memory = Memory(self._ledger.sightings.all(), self._ledger.entries(), self._others())
-            snapshot = look(self._host, self._drivers, memory, self.snapshot)
+            snapshot = look(self._host, self._drivers, memory, self.snapshot, self._wear_limit_percent)
             snapshot += Snapshot(warnings=links.mend(self._host, memory.entries.values(), snapshot))
             for candidate in snapshot.by_handle().values():
                 self._note(candidate, memory)

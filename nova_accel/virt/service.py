@@ -96,7 +96,7 @@ class AccelService:
         self._nova = nova
         self.ledger = Ledger(settings.ledger_path, open_now=False)
         self._ledger_error: LedgerError | None = None
-        self.inventory = Inventory(host, drivers, self.ledger, nova.others)
+        self.inventory = Inventory(host, drivers, self.ledger, nova.others, settings.ssd_wear_limit)
         attachers: dict[HandleKind, Attacher] = {
             HandleKind.PCI: PciAttacher(host, self.ledger),
             HandleKind.NVDIMM: NvdimmAttacher(host),
@@ -300,6 +300,7 @@ def _cleaner(settings: Settings, host: Host, ledger: Ledger) -> Cleaner:
         attempts=settings.clean_attempts,
         timeout_s=float(settings.clean_timeout_s),
         one_time_use=settings.one_time_use,
+        erase=settings.clean_methods != ("none",),
         version=metadata.version("nova_accel"),
     )
     return Cleaner(erasers, ledger, policy, RecordFile(settings.cleaning_record))

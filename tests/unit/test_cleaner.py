@@ -1,0 +1,233 @@
+"""What becomes of a device whose server is gone: tried again, given up, quarantined, left to others, passed on; all of it recorded."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nova_accel.cleaning import attempt
+from nova_accel.cleaning.cleaner import Cleaner, Policy
+from nova_accel.cleaning.eraser import Proof
+from nova_accel.cleaning.record import RecordFile
+from nova_accel.exception import CleaningFailed, DeviceLost, HandleUnavailable
+from nova_accel.ledger.states import State
+from nova_accel.ledger.store import Ledger
+from nova_accel.model import AttachHandle, HandleKind
+from tests.unit.conftest import ssd_handle
+
+A = ssd_handle("SN1")
+HANDLE = AttachHandle(A, HandleKind.PCI, "0000:01:00.0", "boot:1")
+SERVER = "6f2b1c1e-0000-4000-8000-000000000001"
+
+
+class Eraser:
+    """Does what the test says, one thing for each attempt, and then succeeds."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = []
+
+    def erase_and_verify(self, handle, progress):
+        self.calls.append("erase")
+        progress("erasing", 0, 100)
+        if self.errors:
+            raise self.errors.pop(0)
+        progress("reading", 100, 100)
+        return Proof("format", "read as a whole, all zero")
+
+    def verify(self, handle, progress):
+        self.calls.append("verify")
+        if self.errors:
+            raise self.errors.pop(0)
+        return "read as a whole, all zero"
+
+    def find_nonzero(self, handle, progress):
+        self.calls.append("find_nonzero")
+
+    def size_bytes(self, handle):
+        return 4096
+
+    def put_away(self, handle):
+        self.calls.append("put_away")
+
+
+class Case:
+    def __init__(self, tmp_path, eraser, **policy):
+        self.ledger = Ledger(str(tmp_path / "ledger.sqlite"))
+        self.eraser = eraser
+        self.now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        self.lines = tmp_path / "records" / "cleaning.jsonl"
+        self.record = RecordFile(str(self.lines))
+        self.cleaner = Cleaner(
+            {HandleKind.PCI: eraser}, self.ledger, Policy(version="1.2.3", **policy), self.record, lambda: self.now
+        )
+        self.ledger.add(A, "ssd_SN1", "new")
+        self.ledger.found_zero(A)
+        self.ledger.claim([A], SERVER)
+
+    def release(self):
+        self.ledger.release(SERVER, "Nova deleted it")
+        return self
+
+    @property
+    def entry(self):
+        return self.ledger.entries()[A]
+
+    def records(self):
+        return [json.loads(line) for line in self.lines.read_text().splitlines()]
+
+
+@pytest.fixture
+def case(tmp_path):
+    return lambda *errors, **policy: Case(tmp_path, Eraser(*errors), **policy)
+
+
+def failed(reason="it is not all zero"):
+    return CleaningFailed("SN1", reason)
+
+
+def test_a_released_device_is_erased_and_the_record_says_all_that_an_auditor_asks(case):
+    one = case().release()
+    assert one.cleaner.settle(HANDLE)
+    assert one.entry.state is State.AVAILABLE
+    (record,) = one.records()
+    assert record.pop("began") <= record.pop("ended")
+    assert record == {
+        "resource_class": "CUSTOM_SSD",
+        "identity": "SN1",
+        "kind": "pci",
+        "address": "0000:01:00.0",
+        "size_bytes": 4096,
+        "method": "format",
+        "verified": "read as a whole, all zero",
+        "result": "clean",
+        "version": "1.2.3",
+        "server": SERVER,
+    }
+    assert one.ledger.cleanings.last()["SN1"].result == "clean"
+    assert one.ledger.cleanings.under_way() == {}
+
+
+def test_a_failure_is_tried_again_later_and_later_and_then_no_more(case):
+    one = case(*[failed()] * 9, attempts=4).release()
+    waited = []
+    assert not one.cleaner.settle(HANDLE)
+    while one.entry.retry_at is not None:
+        assert not one.cleaner.settle(HANDLE)  # not yet
+        before, one.now = one.now, datetime.fromisoformat(one.entry.retry_at)
+        waited.append(one.now - before)
+        assert not one.cleaner.settle(HANDLE)
+    assert waited == [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30)]
+    assert one.entry.state is State.CLEAN_FAILED
+    assert one.entry.failures == 4
+    assert "it is not all zero; not tried again by itself: nova-accel device clean does" in one.entry.reason
+    assert one.eraser.calls == ["erase", "put_away"] * 4
+    assert [record["result"] for record in one.records()] == [str(failed())] * 4
+
+
+def test_an_operator_has_it_tried_again_and_success_forgets_the_failures(case):
+    one = case(failed(), attempts=1).release()
+    one.cleaner.settle(HANDLE)
+    one.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=False)
+    assert one.cleaner.settle(HANDLE)
+    assert (one.entry.failures, one.entry.retry_at, one.entry.state) == (0, None, State.AVAILABLE)
+
+
+def test_what_hangs_is_quarantined_and_not_touched_again_by_itself(case):
+    one = case(DeviceLost("bring_back", "it did not come back")).release()
+    one.cleaner.settle(HANDLE)
+    assert one.entry.drained == "quarantined: bring_back: it did not come back"
+    assert one.eraser.calls == ["erase"]
+    again = Cleaner({HandleKind.PCI: one.eraser}, one.ledger)  # nova-compute was started again
+    assert not again.settle(replace(HANDLE, incarnation="boot:2"))
+    one.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=False)
+    assert again.settle(HANDLE)
+    assert one.entry.drained is not None  # clean, and still not offered until it is undrained
+
+
+def test_what_others_have_cleaned_is_read_back_and_not_erased(case):
+    one = case(one_time_use=True).release()
+    assert not one.cleaner.settle(HANDLE)
+    one.ledger.operator.done_by("SN1", "the robot")
+    assert one.cleaner.settle(HANDLE)
+    assert one.eraser.calls == ["verify"]
+    assert one.records()[0]["method"] == "by the robot"
+    assert one.entry.done_by is None
+
+
+def test_what_others_have_not_cleaned_well_stays_reserved(case):
+    one = case(failed(), one_time_use=True).release()
+    one.ledger.operator.done_by("SN1", "the robot")
+    assert not one.cleaner.settle(HANDLE)
+    assert one.entry.state is State.CLEAN_FAILED
+    assert one.entry.done_by is None
+    assert not one.cleaner.settle(HANDLE)
+
+
+def test_what_a_server_has_cannot_be_said_to_be_cleaned(case):
+    with pytest.raises(HandleUnavailable, match="it is assigned and does not wait for a cleaner"):
+        case().ledger.operator.done_by("SN1", "the robot")
+
+
+def test_without_its_record_nothing_is_offered_again(case):
+    one = case().release()
+    one.lines.mkdir(parents=True)
+    assert not one.cleaner.settle(HANDLE)
+    assert one.entry.state is State.CLEAN_FAILED
+    assert "[nova_accel] cleaning_record" in one.entry.reason
+
+
+def test_an_attempt_that_takes_too_long_has_failed(case, monkeypatch):
+    one = case(timeout_s=60.0).release()
+    seconds = iter([0.0, 0.0, 0.0, 61.0, 61.0, 61.0])
+    monkeypatch.setattr(attempt.time, "monotonic", lambda: next(seconds))
+    assert not one.cleaner.settle(HANDLE)
+    assert "it was not done after 60 s ([nova_accel] clean_timeout); the last it did was erasing" in one.entry.reason
+
+
+def test_how_far_it_is_can_be_read_meanwhile(case):
+    one = case().release()
+    seen = []
+    one.eraser.verify = None
+    erase = one.eraser.erase_and_verify
+
+    def watched(handle, progress):
+        proof = erase(handle, progress)
+        seen.extend(one.ledger.cleanings.under_way().values())
+        return proof
+
+    one.eraser.erase_and_verify = watched
+    one.cleaner.settle(HANDLE)
+    assert [(doing.words, doing.done_bytes, doing.total_bytes) for doing in seen] == [("reading", 100, 100)]
+
+
+def test_none_offers_it_with_what_is_on_it_and_says_so(case):
+    one = case(erase=False).release()
+    assert one.cleaner.settle(HANDLE)
+    assert one.eraser.calls == []
+    assert one.entry.unproven
+    assert one.records()[0]["result"] == "offered again with what is on it: clean_methods is none"
+    one.ledger.claim([A], "another")
+    one.ledger.give_back([A], "another")
+    assert one.entry.unproven
+
+
+def test_a_rebuild_wipes_what_stays_its_servers(case):
+    one = case()
+    one.cleaner.wipe(HANDLE, SERVER)
+    assert (one.entry.state, one.entry.server) == (State.ASSIGNED, SERVER)
+    assert one.records()[0]["server"] == SERVER
+
+
+def test_a_rebuild_that_cannot_wipe_fails_and_the_data_stays_reserved(case):
+    one = case(failed())
+    with pytest.raises(CleaningFailed):
+        one.cleaner.wipe(HANDLE, SERVER)
+    assert (one.entry.state, one.entry.server) == (State.ASSIGNED, SERVER)
+    assert one.eraser.calls == ["erase", "put_away"]
+
+
+def test_nothing_is_wiped_for_a_server_that_does_not_have_it(case):
+    with pytest.raises(HandleUnavailable, match="it is assigned, so it is not wiped"):
+        case().cleaner.wipe(HANDLE, "another")

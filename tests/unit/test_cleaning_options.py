@@ -1,0 +1,80 @@
+"""What the options of cleaning do to one host: none, one_time_use, ssd_wear_limit, clean_methods that cannot be right."""
+
+from dataclasses import replace
+
+import pytest
+
+from nova_accel.exception import ConfigurationError
+from tests.fakes.host import FakeSsd
+from tests.unit.conftest import ssd_handle
+from tests.unit.test_service import ONE, OTHER, SERVER, classes, start
+
+SECRET = {0: b"of the server before", 1 << 30: b"more"}
+
+
+@pytest.fixture
+def passed_on(make_bench, settings):
+    """A host that erases nothing, and its SSD after a server was deleted that wrote to it."""
+    bench = make_bench(FakeSsd(ONE, "SN1", size_bytes=2 << 30), options=replace(settings, clean_methods=("none",)))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = dict(SECRET)
+    bench.host.ssds[ONE].signatures = ("LVM2_member",)
+    bench.service.release(SERVER, "Nova deleted it")
+    return bench
+
+
+def test_none_passes_an_ssd_on_as_it_is_and_the_host_never_sees_it(passed_on):
+    assert passed_on.state("SN1") == "available"
+    passed_on.service.work()
+    (part,) = classes(passed_on)
+    assert part.resources == {ssd_handle("SN1")}
+    start(passed_on, "SN1", server=OTHER)
+    assert passed_on.host.ssds[ONE].content == SECRET
+    assert passed_on.host.ssds[ONE].bound_to == "vfio-pci"
+
+
+def test_what_a_server_wrote_is_not_taken_for_the_hosts_after_a_reboot(passed_on):
+    passed_on.host.reboot_id("8f1c7a6e-0000-4000-8000-000000000002")
+    passed_on.host.bring_back(ONE)
+    passed_on.host.settle(ONE)
+    passed_on.service.work()
+    assert passed_on.state("SN1") == "available"
+    start(passed_on, "SN1", server=OTHER)
+    assert passed_on.host.ssds[ONE].bound_to == "vfio-pci"
+
+
+def test_what_the_host_takes_is_not_passed_on(passed_on):
+    passed_on.host.bring_back(ONE)
+    passed_on.host.settle(ONE)
+    passed_on.host.mount(ONE, "/srv")
+    passed_on.service.work()
+    assert passed_on.state("SN1") == "dirty"
+
+
+def test_what_others_clean_waits_and_says_for_what(make_bench, settings):
+    bench = make_bench(FakeSsd(ONE, "SN1"), options=replace(settings, one_time_use=True))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = dict(SECRET)
+    bench.service.release(SERVER, "Nova deleted it")
+    bench.service.work()
+    assert bench.state("SN1") == "dirty"
+    assert "waits for whoever cleans it: nova-accel device clean --done-by" in bench.reason("SN1")
+    assert bench.host.ssds[ONE].content == SECRET
+    bench.service.ledger.operator.done_by("SN1", "the robot")
+    bench.service.work()
+    assert bench.state("SN1") == "clean failed"
+    bench.host.ssds[ONE].content = {}
+    bench.service.ledger.operator.done_by("SN1", "the robot")
+    bench.service.work()
+    assert bench.state("SN1") == "available"
+
+
+def test_the_limit_for_wear_is_the_operators(make_bench, settings):
+    bench = make_bench(FakeSsd(ONE, "SN1", smart={"percent_used": 50}), options=replace(settings, ssd_wear_limit=49))
+    assert bench.service.inventory.snapshot.candidates[0].verdict.reason.name == "WORN_OUT"
+
+
+@pytest.mark.parametrize("methods", [(), ("shred",), ("format", "format"), ("none", "format")])
+def test_methods_that_cannot_be_right_stop_the_start(make_bench, settings, methods):
+    with pytest.raises(ConfigurationError, match="clean_methods"):
+        make_bench(FakeSsd(ONE, "SN1"), options=replace(settings, clean_methods=methods))
