@@ -18,7 +18,8 @@ from oslo_utils.fixture import uuidsentinel
 
 from nova_accel.cleaning import retries
 from nova_accel.ledger import file as ledger_file
-from nova_accel.ledger import rows
+from nova_accel.ledger import rows, store
+from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import Event, State
 from tests.faults.hypervisor import KeptConnection
 from tests.faults.machine import KeptHost, TrappedHost
@@ -137,13 +138,19 @@ class Cloud(base.AccelTestCase):
     def _trap_transitions(self) -> None:
         """Have each transaction of the ledger spring the trap before its commit and after it, for what it did."""
         done: list[str] = []
-        after, transaction = rows.after, ledger_file.LedgerFile.transaction
+        after, transaction, refuse = rows.after, ledger_file.LedgerFile.transaction, store._refuse_unless_claimable
         trap = self._trap
 
         def noted(handle: str, state: State, event: Event) -> State:
             following = after(handle, state, event)
             done.append(transition(state, event))
             return following
+
+        def claimable(one: Entry, server: str) -> None:
+            # A claim that is repeated changes nothing in the ledger, so it does not ask what follows.
+            refuse(one, server)
+            if one.state is State.ASSIGNED:
+                done.append(transition(State.ASSIGNED, Event.CLAIM))
 
         @contextmanager
         def trapped(*args: Any, **kwargs: Any) -> Any:
@@ -156,6 +163,7 @@ class Cloud(base.AccelTestCase):
                 trap.spring(Point(what, AFTER))
 
         self._replace(rows, "after", noted)
+        self._replace(store, "_refuse_unless_claimable", claimable)
         self._replace(ledger_file.LedgerFile, "transaction", trapped)
 
 

@@ -7,11 +7,8 @@ from typing import Any
 
 from nova.tests.fixtures import libvirt as fakelibvirt
 
-from tests.faults.points import AFTER, BEFORE, Point
+from tests.faults.points import AFTER, BEFORE, DOMAIN_ENDS, DOMAIN_STARTS, Point
 from tests.faults.trap import Trap
-
-STARTS = "a domain starts"
-ENDS = "a domain ends"
 
 _NOT_ASKED = frozenset({"away", "running"})
 """What is not libvirt's."""
@@ -38,17 +35,17 @@ class KeptConnection(fakelibvirt.Connection):
                 super()._mark_running(domain)
 
     def _mark_running(self, dom: Any) -> None:
-        self._trap.spring(Point(STARTS, BEFORE))
+        self._trap.spring(Point(DOMAIN_STARTS, BEFORE))
         super()._mark_running(dom)
         self._keep()
         self._started(dom.UUIDString(), dom.XMLDesc(0))
-        self._trap.spring(Point(STARTS, AFTER))
+        self._trap.spring(Point(DOMAIN_STARTS, AFTER))
 
     def _mark_not_running(self, dom: Any) -> None:
-        self._trap.spring(Point(ENDS, BEFORE))
+        self._trap.spring(Point(DOMAIN_ENDS, BEFORE))
         super()._mark_not_running(dom)
         self._keep()
-        self._trap.spring(Point(ENDS, AFTER))
+        self._trap.spring(Point(DOMAIN_ENDS, AFTER))
 
     def _undefine(self, dom: Any) -> None:
         super()._undefine(dom)

@@ -1,17 +1,26 @@
 """Kills a process at one point, starts another over what it left, and says what was found."""
 
+import contextlib
+import importlib
+import logging
 import signal
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import os_vif
 
 from tests.faults.cloud import Cloud
 from tests.faults.findings import Rule
 from tests.faults.lives import live
+from tests.faults.moments import Trial
 from tests.faults.points import Point
-from tests.faults.scenes import Scene
+from tests.faults.scenes import Scene, booted_and_deleted
 from tests.faults.survival import survive
 from tests.faults.world import World
 
+_PRELOADED = ("nova", "nova_accel", "os_brick", "placement")
 KILLED = -signal.SIGKILL
 
 
@@ -19,7 +28,6 @@ KILLED = -signal.SIGKILL
 class Outcome:
     """What came of one try."""
 
-    fault: str
     found: tuple[tuple[Rule, str], ...]
     operator_spoke: bool
     broken: str = ""
@@ -32,12 +40,12 @@ class Outcome:
 
 def kill(scene: Scene, point: Point, world: World) -> Outcome:
     """Play a scene, end it at the point by SIGKILL, and have a new process survive that."""
-    return outcome(str(point), world, _why_broken(scene, point, world))
+    return outcome(world, _why_broken(scene, point, world))
 
 
-def outcome(fault: str, world: World, broken: str) -> Outcome:
+def outcome(world: World, broken: str) -> Outcome:
     """Read what the processes noted."""
-    return Outcome(fault, tuple(world.findings.all()), world.operator_spoke, broken)
+    return Outcome(tuple(world.findings.all()), world.operator_spoke, broken)
 
 
 def _why_broken(scene: Scene, point: Point, world: World) -> str:
@@ -59,6 +67,21 @@ def _why_broken(scene: Scene, point: Point, world: World) -> str:
     return survived(world)
 
 
+def endure(trial: Trial, world: World) -> Outcome:
+    """Play one trial of a fault that is no kill."""
+    broken = ""
+    for number, act in enumerate(trial.lives):
+        ended = live(world, f"{number}-life", act)
+        if ended:
+            broken = (
+                f"life {number} of '{trial.fault}' {trial.name} ended with {ended}, see {world.log(f'{number}-life')}"
+            )
+            break
+        if number == 0:
+            trial.between(world)
+    return outcome(world, broken)
+
+
 def survived(world: World) -> str:
     """Have a new process go on over the files; why that was not possible, or nothing."""
     ended = live(world, "3-after", survive)
@@ -66,10 +89,35 @@ def survived(world: World) -> str:
 
 
 def template(folder: Path) -> World:
-    """A world with empty databases, to be cloned."""
+    """A world with empty databases, to be cloned.
+
+    Nova imports a part of itself only once it runs. What a first life has imported is imported here too, so that no other has to.
+    """
     world = World(folder)
     folder.mkdir(parents=True)
-    ended = live(world, "0-template", lambda cloud: None)
-    if ended:
-        raise RuntimeError(world.log("0-template").read_text())
+    _live_well(world, "template", lambda cloud: None)
+    rehearsal = world.cloned(folder.with_name("rehearsal"))
+    _live_well(rehearsal, "rehearsal", lambda cloud: _rehearse(cloud, rehearsal))
+    # What importing says is not about any try.
+    logging.disable()
+    os_vif.initialize()
+    for name in _imported(rehearsal).read_text().split():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    logging.disable(logging.NOTSET)
     return world
+
+
+def _live_well(world: World, name: str, act: Callable[[Cloud], None]) -> None:
+    if live(world, name, act):
+        raise RuntimeError(world.log(name).read_text())
+
+
+def _rehearse(cloud: Cloud, world: World) -> None:
+    booted_and_deleted(cloud)
+    names = [name for name in sys.modules if name.partition(".")[0] in _PRELOADED]
+    _imported(world).write_text("\n".join(names))
+
+
+def _imported(world: World) -> Path:
+    return world.folder / "imported"

@@ -77,6 +77,14 @@ class KeptHost:
         device.content = {0: text.encode(), device.size_bytes - 4096: text.encode()}
         self.keep()
 
+    def mend(self) -> None:
+        """The host lets go of its SSDs, and everything can be erased again."""
+        for address in self.inner.ssds:
+            self.inner.mount(address, "")
+        for device in self.devices().values():
+            device.erases = True
+        self.keep()
+
     def read(self, identity: str) -> set[str]:
         """Who has written what is on a device."""
         return {data.decode() for data in self.devices()[identity].content.values() if any(data)}

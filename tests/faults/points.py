@@ -11,6 +11,9 @@ BEFORE = "before"
 MIDDLE = "in the middle of"
 AFTER = "after"
 
+DOMAIN_STARTS = "a domain starts"
+DOMAIN_ENDS = "a domain ends"
+
 ASKING = frozenset(
     {
         "lspci",
@@ -77,3 +80,10 @@ def of_calls() -> Iterator[Point]:
             yield Point(name, MIDDLE)
         if name not in ASKING:
             yield Point(name, AFTER)
+
+
+def of_hypervisor() -> Iterator[Point]:
+    """Around what libvirt does to a guest: neither the ledger nor root's side has a part in it."""
+    for name in (DOMAIN_STARTS, DOMAIN_ENDS):
+        yield Point(name, BEFORE)
+        yield Point(name, AFTER)

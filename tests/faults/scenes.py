@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import Event, State
 from tests.faults.cloud import HOST, Cloud
-from tests.faults.points import AFTER, BEFORE, Point, transition
+from tests.faults.points import BEFORE, DOMAIN_ENDS, DOMAIN_STARTS, Point, transition
 from tests.faults.world import World
 
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
@@ -113,6 +113,21 @@ def was_not_erased(cloud: Cloud) -> None:
     cannot_be_erased(cloud)
 
 
+def cannot_be_erased_from_the_start(cloud: Cloud) -> None:
+    """Ends with a released server's bytes on its devices, which can be erased again from then on."""
+    was_not_erased(cloud)
+    _set_erases(cloud, erases=True)
+
+
+def copied_then_dirty(cloud: Cloud) -> None:
+    """The same, with a copy of the ledger from before the server."""
+    cloud.start()
+    cloud.world.copy_ledger(HOST)
+    boot(cloud)
+    cannot_be_erased(cloud)
+    _set_erases(cloud, erases=True)
+
+
 def erased_at_last(cloud: Cloud) -> None:
     _set_erases(cloud, erases=True)
     for entry in cloud.ledger().entries().values():
@@ -172,7 +187,7 @@ SCENES = (
         "a server is made",
         prepare=start,
         act=boot,
-        reaches=(transition(_A, Event.CLAIM), "hand_over", "check_namespace", "link_namespace"),
+        reaches=(transition(_A, Event.CLAIM), "hand_over", "check_namespace", "link_namespace", DOMAIN_STARTS),
     ),
     Scene(
         "a server is deleted",
@@ -182,7 +197,7 @@ SCENES = (
             transition(_S, Event.RELEASE),
             transition(_D, Event.CLEAN),
             transition(_C, Event.CLEANED),
-            *("bring_back", "id_ctrl", "erase", "settle", "zero_namespace"),
+            *("bring_back", "id_ctrl", "erase", "settle", "zero_namespace", DOMAIN_ENDS),
         ),
     ),
     Scene(

@@ -14,8 +14,10 @@ _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
 
 
 def survive(cloud: Cloud) -> None:
-    """Start over the files that a dead process left, and go on."""
+    """Start over the files that a dead process left, have what the host did to its devices come to an end, and go on."""
     cloud.start()
+    rules.look(cloud)
+    cloud.machines[HOST].mend()
     go_on(cloud)
 
 

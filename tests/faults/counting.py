@@ -1,0 +1,68 @@
+"""Makes every try and counts."""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults import jobs, table
+from tests.faults.killing import template
+from tests.faults.points import of_calls, of_hypervisor, of_transitions
+from tests.faults.trials import all_trials
+
+QUICK = ("killed before available, claim", "killed in the middle of erase", "killed after cleaning, cleaned")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print what is found as it is found, and the table in the end; the exit status."""
+    wanted = _parser().parse_args(arguments)
+    tries = [one for one in everything() if _is_wanted(jobs.title(one), wanted)]
+    if wanted.list:
+        print("\n".join(map(jobs.title, tries)))
+        return 0
+    began = time.monotonic()
+    folder = Path(wanted.keep or tempfile.mkdtemp(prefix="nova-accel-faults-"))
+    rows: dict[str, table.Row] = {jobs.fault_of(one): table.Row(jobs.fault_of(one)) for one in tries}
+    good = True
+    for one, outcome in jobs.run(tries, template(folder / "template"), folder, wanted.jobs):
+        rows[jobs.fault_of(one)].add(outcome)
+        good = good and outcome.is_good
+        _report(jobs.title(one), outcome)
+    print("\n".join(table.printed(list(rows.values()))))
+    print(
+        f"{len(tries)} tries in {time.monotonic() - began:.0f} s"
+        + ("" if good else f"; what is left of bad ones: {folder}")
+    )
+    return 0 if good and tries else 1
+
+
+def everything() -> list[jobs.Try]:
+    """Every kill and every fault."""
+    return [*of_transitions(), *of_calls(), *of_hypervisor(), *all_trials()]
+
+
+def _is_wanted(title: str, wanted: argparse.Namespace) -> bool:
+    if wanted.quick:
+        return title in QUICK
+    return not wanted.only or any(words in title for words in wanted.only)
+
+
+def _report(title: str, outcome: jobs.Outcome) -> None:
+    if not outcome.is_good:
+        print(f"{title}:", flush=True)
+    for rule, sentence in outcome.found:
+        print(f"    {rule.value}: {sentence}", flush=True)
+    if outcome.broken:
+        print(f"    says nothing: {outcome.broken}", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./run faults", description=__doc__)
+    parser.add_argument("-j", "--jobs", type=int, default=min(2, os.cpu_count() or 1), help="tries at a time")
+    parser.add_argument("--only", action="append", help="only tries with these words in their title; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="three kills only")
+    parser.add_argument("--list", action="store_true", help="titles only; nothing is tried")
+    parser.add_argument("--keep", help="a folder for what the tries leave; default: a temporary one")
+    return parser

@@ -1,0 +1,144 @@
+"""What is going on while something is wrong, and faults that are one event rather than a while."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.faults import rules, scenes
+from tests.faults.cloud import HOST, Cloud
+from tests.faults.faulty import Fault
+from tests.faults.survival import go_on
+from tests.faults.world import World
+
+_PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One try of one fault: lives of the cloud, one after the other; the last one ends with what must hold."""
+
+    fault: str
+    name: str
+    lives: tuple[Callable[[Cloud], None], ...]
+    between: Callable[[World], None] = scenes._nothing
+    """What happens to the files after the first life."""
+
+
+def try_to(act: Callable[[], Any]) -> None:
+    """Do something that may be refused while something is wrong."""
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001  whatever Nova makes of it; what counts is what is left
+        print(f"refused: {type(error).__name__}: {error}")
+
+
+def ask_for_a_server(cloud: Cloud, flavor: str) -> None:
+    """Ask for one, without waiting for what comes of it: when the API answers here, it was tried."""
+    cloud.api.post_server({"server": cloud._build_server(flavor_id=flavor, networks="none")})
+
+
+def _flavor(cloud: Cloud, **more: str) -> str:
+    return cloud.ssd_flavor(**{f"resources2__{_PMEM}": "1", "group_policy": "none"} | more)
+
+
+def _made(cloud: Cloud, fault: Fault) -> None:
+    cloud.start()
+    flavor = _flavor(cloud)
+    with fault(cloud):
+        try_to(lambda: ask_for_a_server(cloud, flavor))
+    go_on(cloud)
+
+
+def _deleted(cloud: Cloud, fault: Fault) -> None:
+    scenes.started_with_a_server(cloud)
+    with fault(cloud):
+        for server in cloud.api.get_servers():
+            try_to(lambda server=server: cloud.api.delete_server(server["id"]))
+        try_to(cloud.round)
+    go_on(cloud)
+
+
+def _rounds(cloud: Cloud, fault: Fault) -> None:
+    scenes.started_with_a_server(cloud)
+    with fault(cloud):
+        try_to(cloud.round)
+        try_to(cloud.round)
+    go_on(cloud)
+
+
+def _rebooted(cloud: Cloud, fault: Fault) -> None:
+    scenes.started_with_a_server(cloud)
+    (server,) = cloud.api.get_servers()
+    with fault(cloud):
+        try_to(lambda: cloud.api.post_server_action(server["id"], {"reboot": {"type": "HARD"}}))
+    go_on(cloud)
+
+
+_MOMENTS = {
+    "while a server is made": _made,
+    "while one is deleted": _deleted,
+    "while nobody does anything": _rounds,
+    "in a hard reboot": _rebooted,
+}
+
+
+def during(name: str, fault: Fault, moments: Iterable[str] = tuple(_MOMENTS)) -> list[Trial]:
+    """A fault that lasts for a while, at each moment; then everything works again."""
+    return [
+        Trial(name, moment, (lambda cloud, act=_MOMENTS[moment]: act(cloud, fault),))  # type: ignore[misc]
+        for moment in moments
+    ]
+
+
+def twice_at_once(cloud: Cloud, *acts: Callable[[], Any]) -> None:
+    """Do things at the same time, each in a thread of its own."""
+    gate = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> None:
+        gate.wait()
+        try_to(act)
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    rules.look(cloud)
+    go_on(cloud)
+
+
+def two_deletes(cloud: Cloud) -> None:
+    scenes.started_with_a_server(cloud)
+    (server,) = cloud.api.get_servers()
+    twice_at_once(cloud, *[lambda: cloud.api.delete_server(server["id"])] * 2)
+
+
+def two_servers_for_the_last(cloud: Cloud) -> None:
+    cloud.start()
+    both = cloud.flavor(resources1__CUSTOM_SSD="1", resources2__CUSTOM_SSD="1", group_policy="none")
+    twice_at_once(cloud, *[lambda: ask_for_a_server(cloud, both)] * 2)
+
+
+def a_reboot_and_a_delete(cloud: Cloud) -> None:
+    scenes.started_with_a_server(cloud)
+    (server,) = cloud.api.get_servers()
+    twice_at_once(
+        cloud,
+        lambda: cloud.api.post_server_action(server["id"], {"reboot": {"type": "HARD"}}),
+        lambda: cloud.api.delete_server(server["id"]),
+    )
+
+
+def two_rounds_and_a_delete(cloud: Cloud) -> None:
+    scenes.started_with_a_server(cloud)
+    (server,) = cloud.api.get_servers()
+    work = cloud.computes[HOST].driver._accel.work
+    twice_at_once(cloud, work, lambda: cloud.api.delete_server(server["id"]), work)
+
+
+def a_delete_and_a_new_server(cloud: Cloud) -> None:
+    scenes.started_with_a_server(cloud)
+    (server,) = cloud.api.get_servers()
+    flavor = _flavor(cloud)
+    twice_at_once(cloud, lambda: cloud.api.delete_server(server["id"]), lambda: ask_for_a_server(cloud, flavor))

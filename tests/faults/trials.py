@@ -1,0 +1,82 @@
+"""Every fault that is no kill, and when it is tried."""
+
+from tests.faults import faulty, files, hardware, moments, scenes
+from tests.faults.moments import Trial, during
+from tests.faults.survival import survive
+
+
+def all_trials() -> list[Trial]:
+    """In the order of the table."""
+    return [
+        *during("Placement answers errors", faulty.placement_answers_errors),
+        *during("Placement finds conflicts", faulty.placement_finds_conflicts),
+        *during("Placement's answers get lost", faulty.placement_answers_get_lost),
+        *during("libvirt is gone", faulty.libvirt_is_gone),
+        *during("the ledger can only be read", faulty.ledger_is_read_only),
+        *during("the disk under the ledger is full", faulty.disk_under_the_ledger_is_full),
+        *_tools(),
+        *during("the clock is set back", faulty.clock_is_set_back),
+        *_hardware(),
+        *_twice(),
+        *_files(),
+    ]
+
+
+def _tools() -> list[Trial]:
+    erasing = ("erase", "zero", "zero_namespace", "sanitize")
+    binding = ("hand_over", "bring_back", "check_namespace", "link_namespace")
+    looking = ("lspci", "ndctl", "who_uses", "signatures", "namespace_users", "id_ctrl", "sizes", "smart_logs")
+    name = "a tool hangs and is killed"
+    made, deleted, quiet = "while a server is made", "while one is deleted", "while nobody does anything"
+    return [
+        *during(name, faulty.hangs(*erasing), (deleted,)),
+        *during(name, faulty.hangs(*binding), (made, deleted)),
+        *during(name, faulty.hangs(*looking), (made, deleted, quiet)),
+        *during("a device hangs", faulty.lost(*erasing), (deleted,)),
+        *during("a device hangs", faulty.lost("hand_over", "bring_back"), (made, deleted)),
+    ]
+
+
+def _hardware() -> list[Trial]:
+    swapped, namespace = "two SSDs swap addresses", "a namespace is changed under its server"
+    return [
+        Trial(swapped, "while both are free", (hardware.swapped_while_free,)),
+        Trial(swapped, "before a look sees it", (hardware.swapped_before_a_new_server,)),
+        Trial(swapped, "while a server is stopped", (hardware.swapped_while_stopped,)),
+        Trial(swapped, "before one is cleaned", (hardware.swapped_between_delete_and_cleaning,)),
+        Trial(namespace, "renamed", (hardware.renamed,)),
+        Trial(namespace, "destroyed and made anew", (hardware.destroyed,)),
+        Trial(namespace, "disabled", (hardware.disabled_under_its_guest,)),
+        Trial(namespace, "disabled and enabled", (hardware.disabled_and_enabled_under_its_guest,)),
+    ]
+
+
+def _twice() -> list[Trial]:
+    fault = "the same twice at once"
+    return [
+        Trial(fault, "two deletes", (moments.two_deletes,)),
+        Trial(fault, "two servers for the last SSDs", (moments.two_servers_for_the_last,)),
+        Trial(fault, "a hard reboot and a delete", (moments.a_reboot_and_a_delete,)),
+        Trial(fault, "two rounds and a delete", (moments.two_rounds_and_a_delete,)),
+        Trial(fault, "a delete and a new server", (moments.a_delete_and_a_new_server,)),
+    ]
+
+
+def _files() -> list[Trial]:
+    one, deleted = scenes.started_with_a_server, scenes.cannot_be_erased_from_the_start
+    found = []
+    for fault, change in (
+        ("the ledger is lost", files.ledger_lost),
+        ("the ledger has garbage in it", files.scribbled_over),
+        ("the ledger is cut short", files.cut_short),
+        ("the ledger is no database", files.no_database),
+        ("the ledger's -wal file is deleted", files.deleted_wal),
+    ):
+        found.append(Trial(fault, "while a server runs", (one, survive), change))
+        found.append(Trial(fault, "while one is dirty", (deleted, survive), change))
+    copied = "the ledger is older"
+    found.append(Trial(copied, "than a server", (scenes.started_and_ledger_copied, survive), files.ledger_from_before))
+    found.append(
+        Trial(copied, "than a server that is gone", (scenes.copied_then_dirty, survive), files.ledger_from_before)
+    )
+    return found
