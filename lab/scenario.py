@@ -184,12 +184,14 @@ def bare(_chance: Chance) -> Scenario:
 
 
 def smoke(chance: Chance) -> Scenario:
-    """Two free SSDs, one of them on NUMA node 1; L1's own disk; two in one IOMMU group; persistent memory on both nodes."""
+    """Two free SSDs, one of them on NUMA node 1 and able to have several controllers; L1's own disk; two in one IOMMU group; persistent
+    memory on both nodes.
+    """
     return Scenario(
         "smoke",
         ssds=(
             chance.ssd("free"),
-            chance.ssd("far", Place.NODE_1),
+            dataclasses.replace(chance.ssd("far", Place.NODE_1), subsystem="far"),
             chance.ssd("own-disk", use=Use.MOUNTED),
             chance.ssd("shared-a", Place.SHARED_BRIDGE),
             chance.ssd("shared-b", Place.SHARED_BRIDGE),

@@ -13,6 +13,7 @@ import pytest
 from lab import servers
 from lab.lab import Lab
 from lab.machine import Machine
+from lab.scenario import Ssd
 from tests.lab.ssds import taken_by, wait_until_available
 
 pytestmark = pytest.mark.smoke
@@ -25,7 +26,7 @@ SPY = """\
 #!/bin/sh
 if [ "$1" = format ]; then
     udevadm settle --timeout=30
-    { echo "there=$(blkid -p -o value -s TYPE "$2")"; udevadm info --query=property --name="$2"; } > /run/spy.log 2>&1
+    { echo "there=$(blkid -p -o value -s TYPE "$2")"; udevadm info --query=property --name="$2"; } > "/run/spy-${2##*/}" 2>&1
 fi
 exec /run/real-nvme "$@"
 """
@@ -33,7 +34,7 @@ exec /run/real-nvme "$@"
 
 @contextlib.contextmanager
 def spy_on_erasing(machine: Machine) -> Iterator[None]:
-    """While this lasts, /run/spy.log in L1 tells what udev knew about a disk when it was erased."""
+    """While this lasts, /run/spy-nvme0n1 in L1 tells what udev knew about that disk when it was erased, and so for each."""
     path = machine.channel.run("readlink -f $(command -v nvme)").strip()
     machine.channel.run(
         f"cp {path} /run/real-nvme; cat > /run/spy-nvme; chmod 755 /run/spy-nvme; mount --bind /run/spy-nvme {path}",
@@ -70,17 +71,26 @@ def capabilities(machine: Machine, context: str) -> set[int]:
     return {int(line.split()[1], 16) for line in text.splitlines()}
 
 
-def test_udev_does_not_look_at_what_a_guest_left_while_it_is_erased(lab: Lab, tmp_path: pathlib.Path) -> None:
-    with lab.steps.step("a guest leaves a file system on its SSD", 300):
-        server = lab.cloud.boot("tenant", lab.cloud.flavor("udev", {"resources1:CUSTOM_SSD": "1"}), lab.images.guest())
-        servers.wait_for_status(lab, server, "ACTIVE")
-        ssd = taken_by(lab, server)
-        with lab.machine.backing_image(ssd.name).open("r+b") as device:
-            device.write(file_system_head(tmp_path))
-    with lab.steps.step("it is erased, and udev has not looked", 180), spy_on_erasing(lab.machine):
-        servers.delete(lab, server)
-        wait_until_available(lab, ssd)
-        told = dict(line.split("=", 1) for line in lab.machine.channel.run("cat /run/spy.log").splitlines())
-    assert told["there"] == "ext4"
-    assert told["SYSTEMD_READY"] == "0"
-    assert not [name for name in told if name.startswith("ID_FS_")]
+def test_udev_does_not_look_at_what_a_guest_left_while_it_is_erased(
+    lab: Lab, free: list[Ssd], tmp_path: pathlib.Path
+) -> None:
+    with lab.steps.step("guests leave a file system on each SSD", 420):
+        wait_until_available(lab, *free)
+        flavor = lab.cloud.flavor("udev", {"resources1:CUSTOM_SSD": "1"})
+        tenants = servers.boot_several(lab, [f"tenant-{ssd.name}" for ssd in free], flavor, lab.images.guest())
+        for server in tenants:
+            servers.wait_for_status(lab, server, "ACTIVE")
+        assert {taken_by(lab, server) for server in tenants} == set(free)
+        for ssd in free:
+            with lab.machine.backing_image(ssd.name).open("r+b") as device:
+                device.write(file_system_head(tmp_path))
+    with lab.steps.step("they are erased, and udev has not looked", 240), spy_on_erasing(lab.machine):
+        servers.delete(lab, *tenants)
+        wait_until_available(lab, *free)
+        disks = lab.machine.channel.run("cd /run; ls spy-nvme*n1").split()
+        said = [lab.machine.channel.run(["cat", f"/run/{disk}"]) for disk in disks]
+    assert len(disks) == len(free)
+    for told in (dict(line.split("=", 1) for line in one.splitlines()) for one in said):
+        assert told["there"] == "ext4"
+        assert told["SYSTEMD_READY"] == "0"
+        assert not [name for name in told if name.startswith("ID_FS_")]

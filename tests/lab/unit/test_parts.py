@@ -41,6 +41,32 @@ def test_a_guests_words_about_persistent_memory_are_read() -> None:
     assert guest.seen_pmem("") == []
 
 
+TWICE = """\
+guest: booted 11111111-1111-4111-8111-111111111111
+guest: found "" at 5000 of /dev/nvme0n1
+guest: ready
+guest: alive 1 ABC123=deadbeef pmem0=deadbeef-0\r
+guest: booted 22222222-2222-4222-8222-222222222222
+guest: found "deadbeef" at 5000 of /dev/nvme0n1
+guest: ready
+guest: alive 1
+guest: alive 2 ABC123= pmem0=deadbeef-0\r
+guest: alive 3 ABC123=dead"""
+
+
+def test_a_guest_that_booted_twice_is_read_since_its_last_boot() -> None:
+    boot_id, text = guest.last_boot(TWICE)
+    assert boot_id == "22222222-2222-4222-8222-222222222222"
+    assert guest.found(text) == ["deadbeef"]
+    assert guest.found(TWICE) == ["", "deadbeef"]
+    assert guest.last_boot("") == ("", "")
+
+
+def test_a_guests_signs_of_life_are_read_once_they_are_whole() -> None:
+    _, text = guest.last_boot(TWICE)
+    assert guest.beats(text) == [guest.Beat(1, {}), guest.Beat(2, {"ABC123": "", "pmem0": "deadbeef-0"})]
+
+
 def test_data_is_found_in_the_part_that_is_asked_for(tmp_path: pathlib.Path) -> None:
     image = tmp_path / "image"
     image.write_bytes(bytes(3 << 20) + b"x" + bytes(1 << 20))
