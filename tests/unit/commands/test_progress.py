@@ -46,7 +46,7 @@ def test_numbers_that_cannot_be_right_make_no_estimate():
 
 @given(total_bytes=st.integers(1, 2**60), share=st.floats(0.001, 1), passed_s=st.floats(1, 1e6))
 def test_what_is_left_and_what_has_passed_make_the_whole_at_an_even_speed(total_bytes, share, passed_s):
-    done_bytes = max(1, int(total_bytes * share))
+    done_bytes = min(total_bytes, max(1, int(total_bytes * share)))
     left_s = progress.left_s(doing(done_bytes, total_bytes), after(passed_s))
     assert left_s is not None
     assert 0 <= progress.percent(doing(done_bytes, total_bytes)) <= 100

@@ -1,19 +1,22 @@
 """The commands and our part of nova-compute over one ledger: what an operator wishes is done."""
 
+import contextlib
+import dataclasses
+import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from nova_accel.conf import Settings
 from tests.fakes.host import FakeSsd
-from tests.unit.conftest import Bench
+from tests.unit.conftest import Bench, ssd_handle
 
 
-@pytest.fixture
-def bench(make_bench, nova_conf, settings) -> Iterator[Bench]:
-    """A host with an SSD that holds data of nobody we know, and a nova-compute that works whenever an operator has spoken."""
-    nova_conf.write_text(f"[nova_accel]\nledger_path = {settings.ledger_path}\n")
-    bench = make_bench(FakeSsd("0000:01:00.0", "SN1", content={0: b"somebody's"}))
+@contextlib.contextmanager
+def working(bench: Bench) -> Iterator[Bench]:
+    """Have nova-compute's part work whenever an operator has spoken."""
     stop = threading.Event()
 
     def work() -> None:
@@ -26,9 +29,61 @@ def bench(make_bench, nova_conf, settings) -> Iterator[Bench]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield bench
-    stop.set()
-    thread.join()
+    try:
+        yield bench
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def bench(make_bench, nova_conf, settings) -> Iterator[Bench]:
+    """A host with an SSD that holds data of nobody we know."""
+    nova_conf.write_text(f"[nova_accel]\nledger_path = {settings.ledger_path}\n")
+    with working(make_bench(FakeSsd("0000:01:00.0", "SN1", content={0: b"somebody's"}))) as bench:
+        yield bench
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    return tmp_path / "cleaning.jsonl"
+
+
+@pytest.fixture
+def one_time(make_bench, nova_conf, settings: Settings, record: Path) -> Iterator[Bench]:
+    """A host whose SSD a server has written on and released, and that somebody else has to clean."""
+    nova_conf.write_text(f"[nova_accel]\nledger_path = {settings.ledger_path}\none_time_use = true\n")
+    options = dataclasses.replace(settings, one_time_use=True, cleaning_record=str(record))
+    with working(make_bench(FakeSsd("0000:01:00.0", "SN1"), options=options)) as bench:
+        bench.service.ledger.claim([ssd_handle("SN1")], "server")
+        bench.host.ssds["0000:01:00.0"].content[0] = b"a secret"
+        bench.service.release("server", "Nova deleted it")
+        bench.service.work()
+        yield bench
+
+
+def test_with_one_time_use_nothing_is_erased_and_the_list_says_what_is_waited_for(run, one_time: Bench):
+    assert one_time.host.ssds["0000:01:00.0"].content == {0: b"a secret"}
+    [row] = run("device", "list", "-f", "json").json
+    assert row["state"] == "dirty"
+    assert "waits for whoever cleans it: nova-accel device clean --done-by" in row["why not available"]
+
+
+def test_what_somebody_else_has_cleaned_is_read_back_and_written_down(run, one_time: Bench, record: Path):
+    refused = run("device", "clean", "SN1", "--done-by", "the shredder", "--wait")
+    assert refused.status == 1
+    assert "SN1: clean failed:" in refused.out.splitlines()[-1]
+    one_time.host.ssds["0000:01:00.0"].content.clear()
+    done = run("device", "clean", "SN1", "--done-by", "the shredder", "--wait")
+    assert (done.status, done.out.splitlines()[-1][:14]) == (0, "SN1: available")
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [(line["method"], line["result"] == "clean", line["server"]) for line in lines] == [
+        ("", False, "server"),
+        ("by the shredder", True, "server"),
+    ]
+    shown = run("device", "show", "SN1", "-f", "json").json
+    assert shown["last attempt to clean"]["method"] == "by the shredder"
+    assert (shown["said to be cleaned by"], shown["attempts failed"], shown["now"]) == (None, 0, None)
 
 
 def test_foreign_data_is_erased_on_an_operators_word_only(run, bench: Bench):
