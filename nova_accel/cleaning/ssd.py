@@ -100,7 +100,10 @@ class SsdEraser:
 
     def _look(self, handle: AttachHandle, progress: Progress) -> _Ssd:
         address, serial = handle.address, handle.id.identity
-        return _Ssd(address, serial, dict(sorted(self._host.sizes(address, serial).items())), progress)
+        ssd = _Ssd(address, serial, dict(sorted(self._host.sizes(address, serial).items())), progress)
+        if not ssd.size_bytes:
+            raise CleaningFailed(serial, "it has no namespace with anything in it, so nothing can be read back")
+        return ssd
 
     def _erase(self, ssd: _Ssd, method: Method) -> str:
         """Erase, and say what was done."""

@@ -237,6 +237,13 @@ def test_what_is_in_use_or_has_nothing_is_not_erased(erase, field):
     assert host.ssds[AT].content == SECRETS
 
 
+def test_an_ssd_of_no_size_proves_nothing(erase):
+    _host, eraser, heard = erase(size_bytes=0, content={})
+    for step in (eraser.erase_and_verify, eraser.verify, eraser.find_nonzero):
+        with pytest.raises(CleaningFailed, match="nothing can be read back"):
+            step(SSD, heard)
+
+
 def test_another_ssd_in_the_slot_is_not_erased(erase):
     host, eraser, heard = erase()
     host.ssds[AT].serial = "OTHER"
