@@ -53,6 +53,7 @@ def _of_entry(one: known.Known) -> dict[str, object]:
         "may be erased": entry.may_be_erased if entry else None,
         "drained": one.drained,
         "quarantined": entry.is_quarantined if entry else None,
+        "offered unproven": entry.unproven if entry else None,
         "provider": entry.provider if entry else None,
     }
 

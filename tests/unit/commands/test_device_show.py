@@ -95,6 +95,13 @@ def test_it_shows_who_says_to_have_cleaned_it(show, ledger: Ledger):
     assert show("S4EVUSED")["said to be cleaned by"] == "the shredder"
 
 
+def test_what_is_passed_on_as_it_was_left_is_told_from_what_is_clean(show, ledger: Ledger, cleaning):
+    assert show("S4EVFREE")["offered unproven"] is False
+    ledger.cleaned(cleaning, "offered again with what is on it", unproven=True)
+    shown = show("S4EVUSED")
+    assert (shown["state"], shown["offered unproven"]) == ("available", True)
+
+
 def test_where_it_stands_and_what_the_ledger_says_are_apart(show, ledger: Ledger):
     ledger.operator.drain("S4EVFREE", "fan to be changed")
     shown = show("S4EVFREE")
