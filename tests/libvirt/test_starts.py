@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import libvirt
 import libvirt_qemu
@@ -158,3 +160,22 @@ def test_a_pci_device_beside_nvdimms_comes_back_as_it_was_written(define: Define
     assert [PciHostdev.from_element(element) for element in elements] == ssds
     assert domain.pci_addresses(given_back) == {ssd.address: ssd.alias for ssd in ssds}
     assert domain.nvdimm_paths(given_back) == {one.path: one.alias for one in wanted}
+
+
+def test_a_stable_path_stays_in_the_xml_and_a_domain_whose_path_leads_nowhere_does_not_start(
+    define: Define, dax: Dax, tmp_path: Path
+) -> None:
+    (nvdimm,) = nvdimms(dax, 64 * MIB)
+    link = tmp_path / "nova_accel" / UUIDS[0]
+    link.parent.mkdir()
+    link.symlink_to("../dax0.0")
+    guest, wanted = guests.guest(GuestKind()), replace(nvdimm, path=str(link))
+    guest_config.add_nvdimms(guest, [wanted])
+    running = start(define(guest.to_xml()))
+    link.unlink()
+    assert read_back(running) == [wanted], "also while it runs and the path is gone"
+    stopped = stop(running)
+    with pytest.raises(libvirt.libvirtError, match="No such file or directory"):
+        start(stopped)
+    link.symlink_to("../dax0.0")
+    assert read_back(start(stopped)) == [wanted]
