@@ -112,6 +112,7 @@ def of(lab: Lab, known: dict[str, Space], server: str) -> list[Space]:
     assert all(one.alias.startswith("ua-accel-") for one in shown)
     by_path = {one.path: one for one in known.values()}
     found = [by_path[lab.machine.channel.run(["readlink", "-f", one.path]).strip()] for one in shown]
+    assert [one.path for one in shown] == [f"/dev/nova_accel/{one.uuid}" for one in found]
     assert len({one.uuid for one in found}) == len(found)
     return found
 
