@@ -6,7 +6,7 @@ from oslo_log import log as logging
 
 from nova_accel.discovery.candidate import Candidate
 from nova_accel.eligibility.verdict import Reason
-from nova_accel.exception import AccelError, HandleUnavailable
+from nova_accel.exception import AccelError, DeviceLost, HandleUnavailable
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import AttachHandle, HandleId, HandleKind
 from nova_accel.virt.attach import Attacher, Element
@@ -60,11 +60,20 @@ class GuestPreparer:
             try:
                 for handle in handles:
                     candidate, attacher = self._found(handle, server)
-                    attacher.take(candidate, server, fresh=handle in fresh, running=running)
+                    self._take(candidate, attacher, server, fresh=handle in fresh, running=running)
                     taken.append(handle)
             except AccelError:
                 self._undo(fresh, taken, server)
                 raise
+
+    def _take(self, candidate: Candidate, attacher: Attacher, server: str, *, fresh: bool, running: bool) -> None:
+        try:
+            attacher.take(candidate, server, fresh=fresh, running=running)
+        except DeviceLost as error:
+            assert candidate.handle is not None
+            self._ledger.quarantine(candidate.handle.id, str(error))
+            LOG.error("%s is quarantined: %s", candidate.handle.id, error)
+            raise
 
     def refuse_memory(self, handles: Sequence[HandleId], server: str, why: str) -> None:
         """Refuse what cannot be done to a server with persistent memory.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nova_accel.exception import ConfigurationError
+from nova_accel.exception import ConfigurationError, DeviceLost
 from tests.fakes.host import FakeSsd
 from tests.unit.conftest import ssd_handle
 from tests.unit.test_service import ONE, OTHER, SERVER, classes, start
@@ -78,3 +78,33 @@ def test_the_limit_for_wear_is_the_operators(make_bench, settings):
 def test_methods_that_cannot_be_right_stop_the_start(make_bench, settings, methods):
     with pytest.raises(ConfigurationError, match="clean_methods"):
         make_bench(FakeSsd(ONE, "SN1"), options=replace(settings, clean_methods=methods))
+
+
+def test_an_ssd_that_hangs_where_a_guest_starts_is_quarantined(make_bench):
+    bench = make_bench(FakeSsd(ONE, "SN1"))
+
+    def hangs(address, serial):
+        raise DeviceLost("hand_over", f"{address} does not answer")
+
+    bench.host.hand_over = hangs
+    with pytest.raises(DeviceLost):
+        start(bench, "SN1")
+    assert bench.entry("SN1").drained == "quarantined: hand_over: 0000:01:00.0 does not answer"
+    (part,) = classes(bench)
+    assert part.resources == frozenset()
+
+
+def test_an_ssd_that_does_not_come_back_from_its_guest_is_quarantined(make_bench):
+    bench = make_bench(FakeSsd(ONE, "SN1"))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].comes_back = False
+    bench.service.release(SERVER, "Nova deleted it")
+    assert bench.state("SN1") == "clean failed"
+    assert bench.entry("SN1").is_quarantined
+    bench.host.ssds[ONE].comes_back = True
+    bench.service.work()
+    assert bench.state("SN1") == "clean failed"
+    bench.service.ledger.operator.undrain("SN1")
+    bench.service.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=False)
+    bench.service.work()
+    assert bench.state("SN1") == "available"
