@@ -9,36 +9,142 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 
 # What libvirt gives back as it was defined and the fake forgets, or fills with what it expects.
 _KEPT = ("maxMemory", "cpu")
+_HAS_A_PROCESS = (fakelibvirt.VIR_DOMAIN_RUNNING, fakelibvirt.VIR_DOMAIN_PAUSED)
 
 
 class DefinitionsAreKept(fixtures.Fixture):
     """libvirt gives back an alias that begins with ``ua-``, memory devices, their room and the guest's NUMA cells as defined.
 
-    The fake numbers all host devices anew, knows only the memory devices that Nova itself makes, and forgets the rest.
+    The fake numbers all host devices anew, knows only the memory devices that Nova itself makes, and forgets the rest. It knows no
+    difference between a domain's definition and what its guest has now either, and forgets a saved guest with the next definition.
     """
 
     def _setUp(self) -> None:  # noqa: N802  the fixtures library's name
-        parsed = fakelibvirt.Domain._parse_definition
-        described = fakelibvirt.Domain.XMLDesc
+        for owner, name, made in (
+            ("Domain", "_parse_definition", _parse_definition),
+            ("Domain", "XMLDesc", _xml_desc),
+            ("Domain", "createWithFlags", _create),
+            ("Domain", "managedSave", _managed_save),
+            ("Domain", "attachDeviceFlags", _attach),
+            ("Domain", "detachDeviceFlags", _detach),
+            ("Connection", "defineXML", _define),
+        ):
+            mended = made(getattr(getattr(fakelibvirt, owner), name))
+            self.useFixture(fixtures.MonkeyPatch(f"nova.tests.fixtures.libvirt.{owner}.{name}", mended))
 
-        def parse_definition(domain: Any, xml: Any) -> Any:
-            domain.as_defined = etree.fromstring(xml)
-            domain.user_aliases = _user_aliases(domain.as_defined)
-            return parsed(domain, xml)
 
-        def xml_desc(domain: Any, flags: int) -> str:
-            root = etree.fromstring(described(domain, flags))
-            for element in root.iterfind("devices/hostdev"):
-                alias = domain.user_aliases.get(_address(element))
-                if alias is not None:
-                    # Nova 31's fake writes no alias at all.
-                    found = element.find("alias")
-                    (etree.SubElement(element, "alias") if found is None else found).set("name", alias)
-            _restore(root, domain.as_defined)
-            return etree.tostring(root).decode()
+def _parse_definition(parsed: Any) -> Any:
+    def parse_definition(domain: Any, xml: Any) -> Any:
+        domain.as_defined = etree.fromstring(xml)
+        domain.in_guest = _ours(domain.as_defined)
+        return parsed(domain, xml)
 
-        self.useFixture(fixtures.MonkeyPatch("nova.tests.fixtures.libvirt.Domain._parse_definition", parse_definition))
-        self.useFixture(fixtures.MonkeyPatch("nova.tests.fixtures.libvirt.Domain.XMLDesc", xml_desc))
+    return parse_definition
+
+
+def _xml_desc(described: Any) -> Any:
+    def xml_desc(domain: Any, flags: int) -> str:
+        root = etree.fromstring(described(domain, flags))
+        running = domain._state in _HAS_A_PROCESS
+        if running:
+            root.set("id", "1")
+        inactive = (flags or 0) & fakelibvirt.VIR_DOMAIN_XML_INACTIVE
+        ours = domain.in_guest if running and not inactive else _ours(domain.as_defined)
+        addresses = {*domain.in_guest, *_ours(domain.as_defined)}
+        devices = root.find("devices")
+        for element in devices.findall("hostdev"):
+            if _address(element) in addresses:
+                devices.remove(element)
+        devices.extend(copy.deepcopy(element) for element in ours.values())
+        _restore(root, domain.as_defined)
+        return etree.tostring(root).decode()
+
+    return xml_desc
+
+
+def _create(created: Any) -> Any:
+    def create(domain: Any, flags: int) -> None:
+        # A saved guest comes back as it was saved; the definition is for one that begins anew.
+        if not domain._has_saved_state:
+            domain.in_guest = _ours(domain.as_defined)
+        created(domain, flags)
+
+    return create
+
+
+def _managed_save(saved: Any) -> Any:
+    def managed_save(domain: Any, flags: int) -> None:
+        saved(domain, flags)
+        domain._state = fakelibvirt.VIR_DOMAIN_SHUTOFF
+
+    return managed_save
+
+
+def _define(defined: Any) -> Any:
+    def define(connection: Any, xml: Any) -> Any:
+        known = {guest.UUIDString(): guest for guest in connection._vms.values()}
+        domain = defined(connection, xml)
+        before = known.get(domain.UUIDString())
+        if before is not None:
+            domain._has_saved_state = before._has_saved_state
+            if before._has_saved_state:
+                domain.in_guest = before.in_guest
+        return domain
+
+    return define
+
+
+def _attach(attached: Any) -> Any:
+    def attach(domain: Any, xml: Any, flags: int) -> None:
+        element = etree.fromstring(xml)
+        if not _is_ours(element):
+            attached(domain, xml, flags)
+            return
+        if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
+            domain.as_defined.find("devices").append(copy.deepcopy(element))
+        if flags & fakelibvirt.VIR_DOMAIN_AFFECT_LIVE:
+            _refuse_unless(domain._state in _HAS_A_PROCESS, "the domain does not run")
+            domain.in_guest[_address(element)] = element
+
+    return attach
+
+
+def _detach(detached: Any) -> Any:
+    def detach(domain: Any, xml: Any, flags: int) -> None:
+        element = etree.fromstring(xml)
+        if not _is_ours(element):
+            detached(domain, xml, flags)
+            return
+        at = _address(element)
+        if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
+            found = _ours(domain.as_defined)
+            _refuse_unless(at in found, "no such device in the definition")
+            domain.as_defined.find("devices").remove(
+                next(one for one in domain.as_defined.iterfind("devices/hostdev") if _address(one) == at)
+            )
+        if flags & fakelibvirt.VIR_DOMAIN_AFFECT_LIVE:
+            _refuse_unless(at in domain.in_guest, "no such device in the guest")
+            if not getattr(domain, "does_not_let_go", False):
+                del domain.in_guest[at]
+                _tell_that_it_left(domain, element.find("alias").get("name"))
+
+    return detach
+
+
+def _tell_that_it_left(domain: Any, alias: str) -> None:
+    callback = domain._connection._event_callbacks.get(fakelibvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED)
+    if callback is not None:
+        callback[0](domain._connection, domain, alias, callback[1])
+
+
+def _refuse_unless(possible: bool, why: str) -> None:
+    if not possible:
+        raise fakelibvirt.make_libvirtError(
+            fakelibvirt.libvirtError,
+            why,
+            error_code=fakelibvirt.VIR_ERR_DEVICE_MISSING,
+            error_domain=fakelibvirt.VIR_FROM_QEMU,
+        )
 
 
 def _restore(root: etree._Element, defined: etree._Element) -> None:
@@ -52,13 +158,14 @@ def _restore(root: etree._Element, defined: etree._Element) -> None:
     devices.extend(copy.deepcopy(element) for element in defined.iterfind("devices/memory"))
 
 
-def _user_aliases(domain: etree._Element) -> dict[tuple[str, ...], str]:
-    found = {_address(one): one.find("alias") for one in domain.iterfind("devices/hostdev")}
-    return {
-        address: alias.get("name")
-        for address, alias in found.items()
-        if alias is not None and alias.get("name", "").startswith("ua-")
-    }
+def _ours(domain: etree._Element) -> dict[tuple[str, ...], etree._Element]:
+    """Host devices with an alias that is the user's own, by their addresses."""
+    return {_address(one): copy.deepcopy(one) for one in domain.iterfind("devices/hostdev") if _is_ours(one)}
+
+
+def _is_ours(element: etree._Element) -> bool:
+    alias = element.find("alias")
+    return element.tag == "hostdev" and alias is not None and alias.get("name", "").startswith("ua-")
 
 
 def _address(hostdev: etree._Element) -> tuple[str, ...]:

@@ -1,0 +1,74 @@
+"""Snapshot, backup and rebuild: what makes an image or takes another one does not harm the devices."""
+
+import pytest
+from nova.virt.libvirt import driver as libvirt_driver
+
+from tests.functional import base
+from tests.functional.operations.case import IMAGE, SSD, Had, OperationsTestCase
+from tests.functional.operations.fates import EMPTY
+
+
+class ImagesTest(OperationsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.flags(device_detach_timeout=1, device_detach_attempts=2, group="libvirt")
+        self.start_hosts(1)
+
+    def snapshot(self, had: Had, name: str) -> None:
+        self._snapshot_server(had.server, name)
+        self._wait_for_server_parameter(had.server, {"OS-EXT-STS:task_state": None})
+        assert "Failed to snapshot" not in self.stdlog.logger.output
+
+    def test_a_live_snapshot_and_a_backup_leave_the_devices_alone(self) -> None:
+        had = self.boot_with_data()
+        with base.patched(libvirt_driver.LibvirtDriver, "_live_snapshot", lambda *_: None):
+            self.snapshot(had, "live")
+            self.after_kept("live snapshot", had)
+            backup = {"name": "nightly", "backup_type": "daily", "rotation": 1}
+            self.action(had.server, "ACTIVE", createBackup=backup)
+            self._wait_for_server_parameter(had.server, {"OS-EXT-STS:task_state": None})
+            self.after_kept("backup", had)
+
+    def test_a_cold_snapshot_gives_a_running_guest_its_ssds_back(self) -> None:
+        self.flags(disable_libvirt_livesnapshot=True, group="workarounds")
+        had = self.boot_with_data(self.flavor_of(SSD, SSD))
+        self.snapshot(had, "cold")
+        self.after_kept("cold snapshot", had)
+        self._stop_server(had.server)
+        self.snapshot(had, "stopped")
+        self.after_kept("snapshot of a stopped server", had)
+
+
+class RebuildTest(OperationsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+
+    @pytest.mark.essential
+    def test_a_rebuild_wipes_the_devices_and_keeps_them(self) -> None:
+        self.start_hosts(1)
+        had = self.boot_with_data()
+        self._rebuild_server(had.server, IMAGE)
+        self.after("rebuild, on_rebuild = clean", had.is_(EMPTY))
+        self.five.write(had.server["id"], had.handles)
+        self._stop_server(had.server)
+        self._rebuild_server(had.server, IMAGE, "SHUTOFF")
+        self.after("rebuild while stopped", had.is_(EMPTY))
+
+    def test_a_rebuild_keeps_the_data_where_the_operator_wants_it(self) -> None:
+        self.flags(on_rebuild="keep", group="nova_accel")
+        self.start_hosts(1)
+        had = self.boot_with_data()
+        self._rebuild_server(had.server, IMAGE)
+        self.after_kept("rebuild, on_rebuild = keep", had)
+
+    def test_a_rebuild_whose_cleaning_fails_ends_in_error_and_gives_nothing_away(self) -> None:
+        self.start_hosts(1)
+        had = self.boot_with_data(self.flavor_of(SSD))
+        (held,) = had.handles
+        self.five.device(held).erases = False
+        self.api.post_server_action(had.server["id"], {"rebuild": {"imageRef": IMAGE}})
+        self._wait_for_state_change(had.server, "ERROR")
+        self.settle()
+        assert self.five.device(held).content
+        assert self.state(held.identity) != "available"
+        assert self.computes["compute1"].driver._accel.ledger.entries()
