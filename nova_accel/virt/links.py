@@ -17,8 +17,21 @@ def mend(host: Host, entries: Iterable[Entry], snapshot: Snapshot) -> tuple[str,
 
     :returns: a warning for each path that could not be made
     """
-    wrong = _without_path(host, entries, snapshot) | _with_anothers(host, snapshot)
-    return tuple(warning for _, one in sorted(wrong.items()) if (warning := _linked(host, one)))
+    entries = tuple(entries)
+    refused = {one.address: _refusal(host, one) for one in _wrong(host, entries, snapshot)}
+    # A refusal may have taken the wrong path away all the same.
+    still_wrong = _wrong(host, entries, snapshot) if any(refused.values()) else []
+    return tuple(
+        f"the stable path of {one.address} is not right: {why}"
+        for one in still_wrong
+        if (why := refused.get(one.address))
+    )
+
+
+def _wrong(host: Host, entries: Iterable[Entry], snapshot: Snapshot) -> list[Candidate]:
+    """The namespaces that a path should lead to, or another one's should not."""
+    found = _without_path(host, entries, snapshot) | _with_anothers(host, snapshot)
+    return [one for _, one in sorted(found.items())]
 
 
 def _without_path(host: Host, entries: Iterable[Entry], snapshot: Snapshot) -> dict[str, Candidate]:
@@ -42,10 +55,10 @@ def _with_anothers(host: Host, snapshot: Snapshot) -> dict[str, Candidate]:
     }
 
 
-def _linked(host: Host, candidate: Candidate) -> str:
-    """Make a namespace's own path, which takes away all that are wrong; words for what kept it from being made, or nothing."""
+def _refusal(host: Host, candidate: Candidate) -> str:
+    """Make a namespace's own path, which takes away all that are wrong; why it was not made, or nothing."""
     try:
         host.link_namespace(candidate.address, candidate.identity or "")
     except PrivilegedCallError as error:
-        return f"the stable path of {candidate.address} is not right: {error}"
+        return str(error)
     return ""

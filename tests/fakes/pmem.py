@@ -184,12 +184,12 @@ class FakePmem:
 
     def link_namespace(self, dev: str, uuid: str) -> str:
         self.calls.append(("link_namespace", dev, uuid))
-        namespace = self._identified("link_namespace", dev, uuid)
         self.links.mkdir(exist_ok=True)
         right = {(one.uuid, f"../{one.chardev}") for one in self.namespaces.values()}
         for link in self.links.iterdir():
             if (link.name, str(link.readlink())) not in right:
                 link.unlink()
+        namespace = self._identified("link_namespace", dev, uuid)
         if not (self.links / uuid).is_symlink():
             (self.links / uuid).symlink_to(f"../{namespace.chardev}")
         return f"/dev/nova_accel/{uuid}"

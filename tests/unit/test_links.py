@@ -137,6 +137,35 @@ def test_a_number_that_is_given_anew_within_one_boot_takes_the_old_path_away(ben
     assert linked(bench)[-1] == ("namespace0.0", new.uuid)
 
 
+def test_a_path_to_what_has_no_uuid_goes_without_a_warning(bench, caplog):
+    start(bench, "one")
+    gone = bench.host.pmem.destroy("namespace0.0")
+    bench.host.pmem.create(FakeNamespace("namespace0.0", "three", uuid="00000000-0000-0000-0000-000000000000"))
+    with caplog.at_level(logging.WARNING):
+        bench.service.work()
+        bench.service.work()
+    assert gone.uuid not in leading(bench)
+    assert "stable path" not in caplog.text
+
+
+def test_where_nothing_can_be_listed_after_a_reboot_no_path_is_made_to_what_is_another_one_by_now(bench, caplog):
+    start(bench, "one")
+    reboot(bench)
+    exchange(bench)
+
+    def fail():
+        raise PrivilegedCallError("ndctl", "it is broken")
+
+    listed, bench.host.ndctl = bench.host.ndctl, fail
+    with caplog.at_level(logging.WARNING):
+        bench.service.work()
+    assert leading(bench) == {}
+    assert "the stable path of namespace0.0 is not right" in caplog.text
+    bench.host.ndctl = listed
+    bench.service.work()
+    assert leading(bench) == {"one": "../dax0.1"}
+
+
 def test_a_domain_that_names_a_path_to_another_namespace_keeps_that_from_being_offered_until_the_path_is_gone(bench):
     xml = start(bench, "one")
     gone = bench.host.pmem.destroy("namespace0.0")
