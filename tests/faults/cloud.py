@@ -16,7 +16,7 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional import fixtures as functional_fixtures
 from oslo_utils.fixture import uuidsentinel
 
-from nova_accel.cleaning import retries
+from nova_accel.cleaning import retries, sanitizing
 from nova_accel.ledger import file as ledger_file
 from nova_accel.ledger import rows, store
 from nova_accel.ledger.entry import Entry
@@ -60,6 +60,7 @@ class Cloud(base.AccelTestCase):
         self.flags(instances_path=str(self._world.folder / "instances"))
         # Nobody waits half an hour here.
         self._replace(retries, "_AFTER_S", (0, 0, 0))
+        self._replace(sanitizing, "_POLL_S", 0.0)
 
     @property
     def world(self) -> World:

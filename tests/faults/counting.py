@@ -4,12 +4,14 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.faults import jobs, table
+from tests.faults import jobs, machine, table
 from tests.faults.killing import template
-from tests.faults.points import of_calls, of_hypervisor, of_transitions
+from tests.faults.outcome import Outcome
+from tests.faults.points import BEFORE, Point, of_calls, of_hypervisor, of_transitions
+from tests.faults.scenes import scene_of
 from tests.faults.trials import all_trials
 
 QUICK = ("killed before available, claim", "killed in the middle of erase", "killed after cleaning, cleaned")
@@ -19,9 +21,11 @@ def main(arguments: Sequence[str]) -> int:
     """Print what is found as it is found, and the table in the end; the exit status."""
     wanted = _parser().parse_args(arguments)
     tries = [one for one in everything() if _is_wanted(jobs.title(one), wanted)]
-    if wanted.list:
-        print("\n".join(map(jobs.title, tries)))
-        return 0
+    missing = without_a_scene([*tries, *(Point(what, BEFORE) for what in wanted.as_if)])
+    if wanted.list or missing:
+        print("\n".join([*missing, *map(jobs.title, tries)]))
+        return 1 if missing else 0
+    machine.SABOTAGED = wanted.sabotage
     began = time.monotonic()
     folder = Path(wanted.keep or tempfile.mkdtemp(prefix="nova-accel-faults-"))
     rows: dict[str, table.Row] = {jobs.fault_of(one): table.Row(jobs.fault_of(one)) for one in tries}
@@ -43,13 +47,25 @@ def everything() -> list[jobs.Try]:
     return [*of_transitions(), *of_calls(), *of_hypervisor(), *all_trials()]
 
 
+def without_a_scene(tries: Iterable[jobs.Try]) -> list[str]:
+    """A sentence for each point that no scene reaches."""
+    missing = []
+    for one in tries:
+        try:
+            if isinstance(one, Point):
+                scene_of(one.what)
+        except LookupError as error:
+            missing.append(str(error))
+    return missing
+
+
 def _is_wanted(title: str, wanted: argparse.Namespace) -> bool:
     if wanted.quick:
         return title in QUICK
     return not wanted.only or any(words in title for words in wanted.only)
 
 
-def _report(title: str, outcome: jobs.Outcome) -> None:
+def _report(title: str, outcome: Outcome) -> None:
     if not outcome.is_good:
         print(f"{title}:", flush=True)
     for rule, sentence in outcome.found:
@@ -64,5 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", help="only tries with these words in their title; may be repeated")
     parser.add_argument("--quick", action="store_true", help="three kills only")
     parser.add_argument("--list", action="store_true", help="titles only; nothing is tried")
+    parser.add_argument(
+        "--sabotage", action="store_true", help="let no device be erased and all be read as zero: must be noticed"
+    )
+    parser.add_argument(
+        "--as-if", action="append", default=[], metavar="WHAT", help="as if there were this transition or call too"
+    )
     parser.add_argument("--keep", help="a folder for what the tries leave; default: a temporary one")
     return parser

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -105,8 +105,7 @@ def _ledger_opened_by(factory: type[sqlite3.Connection]) -> Iterator[None]:
     def connect(path: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         return real(path, *args, **({"factory": factory} | kwargs))
 
-    shown = mock.MagicMock(wraps=sqlite3)
-    shown.connect, shown.Error = connect, sqlite3.Error
+    shown = SimpleNamespace(**(vars(sqlite3) | {"connect": connect}))
     with mock.patch.object(ledger_file, "sqlite3", shown):
         yield
 

@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.faults.killing import Outcome, endure, kill
+from tests.faults.killing import endure, kill
 from tests.faults.moments import Trial
+from tests.faults.outcome import Outcome
 from tests.faults.points import Point
 from tests.faults.scenes import scene_of
 from tests.faults.world import World

@@ -6,15 +6,14 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import os_vif
 
 from tests.faults.cloud import Cloud
-from tests.faults.findings import Rule
 from tests.faults.lives import live
 from tests.faults.moments import Trial
+from tests.faults.outcome import Outcome
 from tests.faults.points import Point
 from tests.faults.scenes import Scene, booted_and_deleted
 from tests.faults.survival import survive
@@ -22,20 +21,6 @@ from tests.faults.world import World
 
 _PRELOADED = ("nova", "nova_accel", "os_brick", "placement")
 KILLED = -signal.SIGKILL
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one try."""
-
-    found: tuple[tuple[Rule, str], ...]
-    operator_spoke: bool
-    broken: str = ""
-    """Why this try says nothing: the point was not reached, or the test itself failed."""
-
-    @property
-    def is_good(self) -> bool:
-        return not self.found and not self.broken
 
 
 def kill(scene: Scene, point: Point, world: World) -> Outcome:

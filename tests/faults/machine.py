@@ -15,6 +15,10 @@ from tests.faults.trap import Trap
 _CALLS = frozenset(points.calls())
 _ERASING = frozenset({"erase", "zero", "sanitize", "zero_namespace"})
 
+SABOTAGED = False
+"""Whether no device of any machine is erased, and each is read as zero: to show that this would be noticed."""
+_READING = frozenset({"first_nonzero", "namespace_first_nonzero"})
+
 
 class TrappedHost(FakeHost):
     """A fake host whose binding can be left half done: the old driver has let go, the new one has not begun."""
@@ -103,13 +107,16 @@ class KeptHost:
         elif name in points.WITH_A_MIDDLE:
             self.inner.between_drivers = lambda: self._trap.spring(Point(name, MIDDLE), self.keep)
         try:
-            answer = call(*args)
+            answer = self._lied(name) if SABOTAGED and name in _ERASING | _READING else call(*args)
         finally:
             self.inner.between_drivers = None
-        if name not in points.ASKING:
-            self.keep()
+        self.keep()
         self._trap.spring(Point(name, AFTER))
         return answer
+
+    @staticmethod
+    def _lied(name: str) -> int | None:
+        return -1 if name in _READING else None
 
     def _half_erased(self, identity: str) -> None:
         content = self.devices()[identity].content

@@ -1,10 +1,11 @@
 """Every point at which a process is killed, made from the table of transitions and from the border to root's side."""
 
-import inspect
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nova_accel.host import Host
+from nova_accel import privsep
 from nova_accel.ledger import states
 
 BEFORE = "before"
@@ -34,6 +35,8 @@ ASKING = frozenset(
 )
 """Calls that change nothing on the machine: to be killed before one is to be killed after the call before it, so once is enough."""
 
+_ASKED_TOGETHER = {"who_holds": "who_uses", "who_writes": "who_uses"}
+
 WITH_A_MIDDLE = frozenset({"hand_over", "bring_back", "erase", "zero", "sanitize", "zero_namespace"})
 """Calls that do more than one thing, or one that takes long."""
 
@@ -60,9 +63,18 @@ def transitions() -> tuple[str, ...]:
     return tuple(transition(state, event) for state, event in states._AFTER)
 
 
+def privileged() -> tuple[str, ...]:
+    """Every function that oslo.privsep runs as root for us, from what is registered with our two contexts."""
+    modules = [
+        importlib.import_module(f"{privsep.__name__}.{one.name}") for one in pkgutil.iter_modules(privsep.__path__)
+    ]
+    functions = [(name, value) for module in modules for name, value in vars(module).items()]
+    return tuple(sorted({name for name, value in functions if getattr(value, "privsep_entrypoint", None) is not None}))
+
+
 def calls() -> tuple[str, ...]:
-    """Every call that crosses the border to root's side."""
-    return tuple(name for name, _ in inspect.getmembers(Host, inspect.isfunction) if not name.startswith("_"))
+    """Every call that crosses the border to root's side, by its name in :class:`nova_accel.host.Host`."""
+    return tuple(sorted({_ASKED_TOGETHER.get(name, name) for name in privileged()}))
 
 
 def of_transitions() -> Iterator[Point]:

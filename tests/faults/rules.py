@@ -65,7 +65,7 @@ def look(cloud: Cloud, host: str = "compute1") -> None:
     for identity in written & entries.keys():
         if entries[identity].state is State.AVAILABLE:
             cloud.world.findings.add(Rule.LEAK, f"the ledger offers {identity}, which has bytes on it")
-    for identity in _claimable(cloud, host) & written:
+    for identity in claimable(cloud, host) & written:
         cloud.world.findings.add(Rule.LEAK, f"Nova may claim {identity}, which has bytes on it")
     for provider, free in free_units(cloud).items():
         clean = [one for one in entries.values() if provider.endswith(one.provider) and one.state is State.AVAILABLE]
@@ -93,7 +93,7 @@ def free_units(cloud: Cloud) -> dict[str, int]:
     return found
 
 
-def _claimable(cloud: Cloud, host: str) -> set[str]:
+def claimable(cloud: Cloud, host: str) -> set[str]:
     """Identities that Nova's resource tracker would give to the next server."""
     tracker = cloud.computes[host].manager.rt
     found = set()

@@ -206,6 +206,12 @@ SCENES = (
         act=delete,
         reaches=("zero",),
     ),
+    Scene(
+        "an SSD is sanitized",
+        prepare=started_with_a_server_on(sanitizes=("sanitize-block",)),
+        act=delete,
+        reaches=("sanitize", "sanitize_log"),
+    ),
     Scene("a hard reboot", prepare=started_with_a_server, act=reboot_hard, reaches=(transition(_S, Event.CLAIM),)),
     Scene("a server that is refused", prepare=start, act=boot_refused, reaches=(transition(_S, Event.GIVE_BACK),)),
     Scene(

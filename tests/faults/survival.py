@@ -3,6 +3,7 @@
 from nova.tests.functional.api.client import OpenStackApiException
 
 from nova_accel.exception import AccelError
+from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from tests.faults import rules
 from tests.faults.cloud import HOST, Cloud
@@ -18,11 +19,23 @@ def survive(cloud: Cloud) -> None:
     cloud.start()
     rules.look(cloud)
     cloud.machines[HOST].mend()
-    go_on(cloud)
+    _until_all_is_back(cloud)
+
+
+def survive_and_fill(cloud: Cloud) -> None:
+    """The same, and a guest runs on all of it in the end."""
+    survive(cloud)
+    _fill(cloud)
 
 
 def go_on(cloud: Cloud) -> None:
-    """Some rounds, then every server goes, then everything must be there for the next ones."""
+    """After what was wrong is over, in the same process: the same."""
+    _until_all_is_back(cloud)
+    _fill(cloud)
+
+
+def _until_all_is_back(cloud: Cloud) -> None:
+    """A round, then every server goes, then everything must be there for the next ones."""
     rules.look(cloud)
     rules.kept(cloud)
     cloud.round()
@@ -33,13 +46,10 @@ def go_on(cloud: Cloud) -> None:
         cloud.round()
         rules.look(cloud)
         if not _missing(cloud):
-            break
-    else:
-        _speak(cloud)
+            return
+    _speak(cloud)
     for identity in _missing(cloud):
-        entry = cloud.entry(identity)
-        cloud.world.findings.add(Rule.LOST, f"{identity} does not come back: {entry}")
-    _fill(cloud)
+        cloud.world.findings.add(Rule.LOST, f"{identity} does not come back: {_entry(cloud, identity)}")
 
 
 def _delete_all(cloud: Cloud) -> None:
@@ -50,24 +60,24 @@ def _delete_all(cloud: Cloud) -> None:
 
 
 def _missing(cloud: Cloud) -> list[str]:
-    """What is not offered although nobody has it."""
+    """What is not offered although nobody has it: by the ledger, by Placement or to Nova's claims."""
     entries = {one.handle.identity: one for one in cloud.ledger().entries().values()}
     gone = [
         identity
         for identity in cloud.machines[HOST].devices()
         if identity not in entries or entries[identity].state is not State.AVAILABLE or entries[identity].drained
     ]
-    offered = sum(rules.free_units(cloud).values())
-    if not gone and offered < len(entries):
-        return list(entries)
-    return gone
+    everything = set(cloud.machines[HOST].devices())
+    if sum(rules.free_units(cloud).values()) < len(everything):
+        return sorted(everything)
+    return sorted({*gone, *everything - rules.claimable(cloud, HOST)})
 
 
 def _speak(cloud: Cloud) -> None:
     """Do what an operator is told to do about what is left, the gentler thing first."""
     for erase_foreign_data in (False, True):
         for identity in _missing(cloud):
-            cloud.world.spoke(f"{identity} (erase foreign data: {erase_foreign_data}): {cloud.entry(identity)}")
+            cloud.world.spoke(f"{identity} (erase foreign data: {erase_foreign_data}): {_entry(cloud, identity)}")
             operator = cloud.ledger().operator
             try:
                 operator.undrain(identity)
@@ -77,6 +87,10 @@ def _speak(cloud: Cloud) -> None:
         cloud.round()
         cloud.round()
         rules.look(cloud)
+
+
+def _entry(cloud: Cloud, identity: str) -> Entry | None:
+    return next((one for one in cloud.ledger().entries().values() if one.handle.identity == identity), None)
 
 
 def _fill(cloud: Cloud) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.findings import Rule
-from tests.faults.killing import Outcome
+from tests.faults.outcome import Outcome
 
 _OPERATOR = "operator asked"
 

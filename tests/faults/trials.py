@@ -2,7 +2,7 @@
 
 from tests.faults import faulty, files, hardware, moments, scenes
 from tests.faults.moments import Trial, during
-from tests.faults.survival import survive
+from tests.faults.survival import survive_and_fill
 
 
 def all_trials() -> list[Trial]:
@@ -72,11 +72,15 @@ def _files() -> list[Trial]:
         ("the ledger is no database", files.no_database),
         ("the ledger's -wal file is deleted", files.deleted_wal),
     ):
-        found.append(Trial(fault, "while a server runs", (one, survive), change))
-        found.append(Trial(fault, "while one is dirty", (deleted, survive), change))
+        found.append(Trial(fault, "while a server runs", (one, survive_and_fill), change))
+        found.append(Trial(fault, "while one is dirty", (deleted, survive_and_fill), change))
     copied = "the ledger is older"
-    found.append(Trial(copied, "than a server", (scenes.started_and_ledger_copied, survive), files.ledger_from_before))
     found.append(
-        Trial(copied, "than a server that is gone", (scenes.copied_then_dirty, survive), files.ledger_from_before)
+        Trial(copied, "than a server", (scenes.started_and_ledger_copied, survive_and_fill), files.ledger_from_before)
+    )
+    found.append(
+        Trial(
+            copied, "than a server that is gone", (scenes.copied_then_dirty, survive_and_fill), files.ledger_from_before
+        )
     )
     return found

@@ -1,0 +1,89 @@
+"""The points at which processes are killed: none is forgotten, and a few kills here; ``./run faults`` makes all of them."""
+
+import inspect
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from nova_accel.host import Host
+from nova_accel.ledger import states
+from tests.faults import points
+
+CHECKOUT = Path(__file__).parents[2]
+SCENES = (CHECKOUT / "tests/faults/scenes.py").read_text()
+
+# Nova's own fixtures keep their databases in files since then; before, a killed process takes them with it.
+needs_files = pytest.mark.skipif(
+    int(metadata.version("nova").partition(".")[0]) < 34, reason="this Nova's fixtures have databases in memory only"
+)
+
+
+def faults(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m tests.faults``: Nova's monkey patching must not come near the unit tests."""
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(
+        [sys.executable, "-m", "tests.faults", *arguments],
+        cwd=CHECKOUT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def test_every_privileged_function_is_a_call_of_the_hosts_and_the_other_way_round():
+    of_host = {name for name, _ in inspect.getmembers(Host, inspect.isfunction) if not name.startswith("_")}
+    assert set(points.calls()) == of_host
+
+
+def test_what_is_known_of_calls_is_known_of_calls_that_there_are():
+    assert set(points.calls()) >= points.ASKING | points.WITH_A_MIDDLE
+    assert not points.ASKING & points.WITH_A_MIDDLE
+
+
+def test_each_transition_is_killed_before_its_commit_and_after_it():
+    killed = [(one.what, one.when) for one in points.of_transitions()]
+    names = [points.transition(state, event) for state, event in states._AFTER]
+    assert killed == [(name, when) for name in names for when in (points.BEFORE, points.AFTER)]
+
+
+def test_each_call_that_changes_something_is_killed_before_after_and_within():
+    killed = {(one.what, one.when) for one in points.of_calls()}
+    for name in set(points.calls()) - points.ASKING:
+        assert {(name, points.BEFORE), (name, points.AFTER)} <= killed
+    assert {(name, points.MIDDLE) for name in points.WITH_A_MIDDLE} <= killed
+
+
+@needs_files
+def test_every_point_has_a_scene_that_reaches_it():
+    listed = faults("--list")
+    assert listed.returncode == 0, listed.stderr
+    assert {line for line in listed.stdout.splitlines() if "no scene" in line} == set()
+    for point in (*points.of_transitions(), *points.of_calls(), *points.of_hypervisor()):
+        assert f"killed {point}" in listed.stdout.splitlines()
+
+
+@needs_files
+def test_a_transition_without_a_scene_is_noticed():
+    listed = faults("--list", "--as-if", "available, vanish")
+    assert listed.returncode == 1
+    assert "no scene in tests/faults/scenes.py reaches 'available, vanish'" in listed.stdout
+
+
+@needs_files
+def test_a_killed_nova_compute_leaks_loses_and_gives_away_twice_nothing():
+    done = faults("--quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2].split() == ["all", "3", "0", "0", "0", "0", "0"]
+
+
+@needs_files
+def test_a_cleaning_that_does_nothing_is_counted_as_a_leak():
+    done = faults("--sabotage", "--only", "killed after assigned, release")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert int(done.stdout.splitlines()[-2].split()[2]) > 0
