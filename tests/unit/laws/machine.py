@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from hypothesis import note
+from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -26,8 +26,12 @@ T = TypeVar("T")
 SLOTS = ("0000:01:00.0", "0000:02:00.0", "0000:03:00.0")
 ELSEWHERE = HandleId(SSD, "on another host")
 NAMES = ("ns0", "ns1", "ns2", "unknown")
-TROUBLES = ("fail", "fail", "kill before", "kill after")
 
+troubles = st.one_of(
+    st.tuples(st.sampled_from(hardware.CALLS), st.sampled_from(["fail", "kill before", "kill after"])),
+    st.tuples(st.sampled_from(hardware.ERASING), st.sampled_from(["lie", "fail", "hang", "kill after"])),
+    st.just(("libvirt", "gone")),
+)
 wishes = st.sampled_from([(SSD,), (PMEM,), (SSD, PMEM), (SSD, SSD), (PMEM, PMEM)])
 which = st.integers(0, 5)
 is_up = precondition(lambda self: self.world.service is not None)
@@ -51,7 +55,7 @@ class Host(RuleBasedStateMachine):
         self.boots = 1
         self.nonces = 0
         self.unseen_change = False
-        """Whether a device that was out of its slot has been written to since the last look."""
+        """Whether a device that was out of its slot has been written to since the last look. A reboot would hide that."""
 
     # what every rule needs
 
@@ -65,12 +69,16 @@ class Host(RuleBasedStateMachine):
         self.nonces += 1
         return b"nonce %d" % self.nonces
 
+    def refused(self, error: AccelError) -> None:
+        if currently_in_test_context():
+            note(f"refused: {error}")
+
     def start_guest(self, server: Server) -> bool:
         """Start a guest; one that is refused is in error."""
         try:
             self.world.run_guest(server)
         except AccelError as error:
-            note(f"refused: {error}")
+            self.refused(error)
             return False
         return True
 
@@ -84,6 +92,14 @@ class Host(RuleBasedStateMachine):
         handles = self.world.nova.pop(wish)
         if handles is not None:
             self.world.nova.server(wish).handles = handles
+
+    @is_up
+    @rule(wish=wishes)
+    def nova_builds_a_server(self, wish):
+        before = len(self.world.nova.servers)
+        self.nova_claims(wish)
+        if len(self.world.nova.servers) > before:
+            self._spawn(list(self.world.nova.servers.values())[-1], "runs")
 
     @is_up
     @any_server(lambda self, one: bool(one.handles) and ELSEWHERE not in one.handles)
@@ -100,7 +116,9 @@ class Host(RuleBasedStateMachine):
     @any_server(_is_building)
     @rule(number=which, outcome=st.sampled_from(["runs", "runs", "runs", "libvirt fails", "fails after it ran"]))
     def nova_spawns(self, number, outcome):
-        server = self.server(number, Host._is_building)
+        self._spawn(self.server(number, Host._is_building), outcome)
+
+    def _spawn(self, server, outcome):
         server.saved = True
         with self.world.may_be_killed():
             started = self.start_guest(server)
@@ -166,7 +184,7 @@ class Host(RuleBasedStateMachine):
             try:
                 self.world.up.guests.prepare(server.handles, server.uuid, domain.xml, running=True)
             except AccelError as error:
-                note(f"refused: {error}")
+                self.refused(error)
                 return
             self.world.end_guest(server.uuid)
             found = self.world._meant(server, domain.xml)
@@ -371,10 +389,13 @@ class Host(RuleBasedStateMachine):
     # nova-compute
 
     @is_up
-    @rule()
-    def nova_compute_works(self):
+    @rule(until_done=st.booleans())
+    def nova_compute_works(self, until_done):
         with self.world.may_be_killed():
-            self.world.up.work()
+            if until_done:
+                self.world.settle()
+            else:
+                self.world.up.work()
 
     @precondition(lambda self: self.world.jobs)
     @rule(number=which)
@@ -387,9 +408,11 @@ class Host(RuleBasedStateMachine):
         self.world.audit()
 
     @is_up
-    @rule()
-    def nova_compute_is_killed(self):
+    @rule(starts_again=st.booleans())
+    def nova_compute_is_killed(self, starts_again):
         self.world.stop()
+        if starts_again:
+            self.nova_compute_starts()
 
     @is_down
     @rule()
@@ -423,28 +446,26 @@ class Host(RuleBasedStateMachine):
     # trouble
 
     @is_up
-    @rule(call=st.sampled_from(hardware.CALLS), trouble=st.sampled_from(TROUBLES))
-    def next_call_goes_wrong(self, call, trouble):
-        self.world.host.armed[call] = trouble
-
-    @is_up
-    @rule(call=st.sampled_from(hardware.ERASING), trouble=st.sampled_from(["lie", "fail", "hang", "kill after"]))
-    def next_erasing_goes_wrong(self, call, trouble):
-        self.world.host.armed[call] = trouble
-
-    @is_up
-    @rule()
-    def libvirt_is_gone_once(self):
-        self.world.libvirt_is_gone = True
+    @rule(trouble=troubles)
+    def something_goes_wrong_next(self, trouble):
+        call, how = trouble
+        if call == "libvirt":
+            self.world.libvirt_is_gone = True
+        else:
+            self.world.host.armed[call] = how
 
     # the operator
 
-    @rule(number=which, what=st.sampled_from(["drain", "undrain", "clean"]))
+    @rule(number=which, what=st.sampled_from(["drain", "undrain", "clean", "erase foreign data"]))
     def operator_says(self, number, what):
+        if what == "erase foreign data":
+            self._have_foreign_data_erased(number)
+            return
         identity = self.choose(number, sorted(self.world.entries()))
         if identity is None:
             return
         operator = self.world.ledger.operator
+        self.world.changed(identity)
         try:
             if what == "drain":
                 operator.drain(identity, "maintenance")
@@ -453,10 +474,9 @@ class Host(RuleBasedStateMachine):
             else:
                 operator.ask_for_cleaning(identity, erase_foreign_data=False)
         except AccelError as error:
-            note(f"refused: {error}")
+            self.refused(error)
 
-    @rule(number=which)
-    def operator_has_foreign_data_erased(self, number):
+    def _have_foreign_data_erased(self, number):
         entries = self.world.entries()
         identity = self.choose(number, [name for name in sorted(entries) if self._is_foreign(name)])
         if identity is None:
@@ -465,7 +485,7 @@ class Host(RuleBasedStateMachine):
             self.world.ledger.operator.ask_for_cleaning(identity, erase_foreign_data=True)
             self.world.permitted.add(identity)
         except AccelError as error:
-            note(f"refused: {error}")
+            self.refused(error)
 
     def _is_foreign(self, identity):
         """Whether an operator would say that nobody needs what is on it."""
@@ -482,13 +502,19 @@ class Host(RuleBasedStateMachine):
 
     def _nobody_has(self, ssd):
         """Whether an operator would think that it is free: nothing on it, no server's, not waiting for anything."""
+        return self._is_unused(ssd) and hardware.is_zero(ssd) and ssd.bound_to == "nvme"
+
+    def _is_unused(self, ssd):
         entry = self.world.entries().get(ssd.serial)
         wanted = {one.identity for server in self.world.nova.servers.values() for one in server.counted()}
         unused = entry is None or entry.state is State.AVAILABLE or (entry.state is State.DIRTY and not entry.released)
-        return unused and ssd.serial not in wanted and hardware.is_zero(ssd) and ssd.bound_to == "nvme"
+        return unused and ssd.serial not in wanted and not self.world.must_be_kept(ssd.serial)
 
-    @rule(number=which)
-    def host_mounts(self, number):
+    @rule(number=which, what=st.sampled_from(["mounts", "unmounts", "wipes"]))
+    def host_uses_an_ssd(self, number, what):
+        {"mounts": self._mount, "unmounts": self._unmount, "wipes": self._wipe}[what](number)
+
+    def _mount(self, number):
         ssds = [one for one in self.world.fake.ssds.values() if not one.mounted_at and self._nobody_has(one)]
         ssd = self.choose(number, ssds)
         if ssd is None:
@@ -499,15 +525,13 @@ class Host(RuleBasedStateMachine):
         self.world.fake.mount(ssd.address, "/mnt")
         self.world.changed(ssd.serial)
 
-    @rule(number=which)
-    def host_unmounts(self, number):
+    def _unmount(self, number):
         ssds = [one for one in self.world.fake.ssds.values() if one.mounted_at and one.address != HOSTS_OWN]
         ssd = self.choose(number, ssds)
         if ssd is not None:
             self.world.fake.mount(ssd.address, "")
 
-    @rule(number=which)
-    def host_wipes(self, number):
+    def _wipe(self, number):
         ssds = [one for one in self.world.fake.ssds.values() if self._is_hosts(one) and not one.mounted_at]
         ssd = self.choose(number, ssds)
         if ssd is not None:
@@ -519,8 +543,16 @@ class Host(RuleBasedStateMachine):
         written = self.world.written.get(ssd.serial)
         return written is not None and written.owner == HOST and ssd.bound_to == "nvme"
 
-    @rule(number=which, written_to=st.booleans())
-    def ssd_is_taken_out(self, number, written_to):
+    @rule(number=which, what=st.sampled_from(["out", "out and back", "out, written to and back", "in", "bought"]), slot=which)
+    def ssds_are_moved(self, number, what, slot):
+        if what.startswith("out"):
+            self._take_out(number, written_to="written" in what)
+        if what.startswith("out and") or "back" in what or what == "in":
+            self._put_in(number if what == "in" else -1, slot)
+        if what == "bought":
+            self._buy()
+
+    def _take_out(self, number, written_to):
         ssds = [one for one in self.world.fake.ssds.values() if not one.mounted_at]
         ssd = self.choose(number, ssds)
         if ssd is None:
@@ -529,44 +561,50 @@ class Host(RuleBasedStateMachine):
         self.spares.append(ssd)
         for domain in self.world.domains.values():
             domain.devices.pop(ssd.serial, None)
-        if written_to and not self.world.must_be_kept(ssd.serial):
+        if written_to and self.world.looked_since_boot and self._is_unused(ssd):
             self.world.write(FOREIGN, ssd, {4096: self.nonce()})
             self.world.permitted.discard(ssd.serial)
             self.unseen_change = True
         self.world.changed(ssd.serial)
 
-    @precondition(lambda self: self.spares and len(self.world.fake.ssds) < 4)
-    @rule(number=which, slot=which)
-    def ssd_is_put_in(self, number, slot):
+    def _put_in(self, number, slot):
         free = [one for one in SLOTS if one not in self.world.fake.ssds]
+        if not free or not self.spares:
+            return
         ssd = self.spares.pop(number % len(self.spares))
         ssd.address = self.choose(slot, free)
         hardware.insert(self.world.fake, ssd)
         self.world.changed(ssd.serial)
 
-    @precondition(lambda self: "SNX" not in {one.serial for one in self.spares} | self.world.devices().keys())
-    @rule()
-    def another_ssd_is_bought(self):
+    def _buy(self):
+        if "SNX" in {one.serial for one in self.spares} | self.world.devices().keys():
+            return
         ssd = FakeSsd("", "SNX")
         self.world.write(FOREIGN, ssd, {4096: b"from a shop"})
         self.spares.append(ssd)
 
-    @rule(number=which, name=st.sampled_from(NAMES))
-    def namespace_is_renamed(self, number, name):
+    @rule(number=which, what=st.sampled_from(["disable or enable", "make anew", *NAMES]))
+    def namespaces_are_changed(self, number, what):
+        if what == "disable or enable":
+            self._disable_or_enable(number)
+        elif what == "make anew":
+            self._make_anew(number)
+        else:
+            self._rename(number, what)
+
+    def _rename(self, number, name):
         namespace = self.choose(number, sorted(self.world.fake.pmem.namespaces.values(), key=lambda one: one.uuid))
         namespace.name = name
         self.world.changed(namespace.uuid)
 
-    @rule(number=which)
-    def namespace_is_disabled_or_enabled(self, number):
+    def _disable_or_enable(self, number):
         namespace = self.choose(number, sorted(self.world.fake.pmem.namespaces.values(), key=lambda one: one.uuid))
         self.world.fake.pmem.enable(namespace.dev, not namespace.enabled)
         for domain in self.world.domains.values():
             domain.devices.pop(namespace.uuid, None)
         self.world.changed(namespace.uuid)
 
-    @rule(number=which)
-    def namespace_is_made_anew(self, number):
+    def _make_anew(self, number):
         namespaces = sorted(self.world.fake.pmem.namespaces.values(), key=lambda one: one.uuid)
         namespace = self.choose(number, [one for one in namespaces if not self.world.in_a_guest(one.uuid)])
         if namespace is None:
@@ -581,8 +619,8 @@ class Host(RuleBasedStateMachine):
         self.world.changed(namespace.uuid)
 
     @precondition(lambda self: not self.unseen_change)
-    @rule(swap_ssds=st.booleans(), swap_namespaces=st.booleans())
-    def host_reboots(self, swap_ssds, swap_namespaces):
+    @rule(swap_ssds=st.booleans(), swap_namespaces=st.booleans(), starts_again=st.booleans())
+    def host_reboots(self, swap_ssds, swap_namespaces, starts_again):
         self.world.stop()
         for uuid in self.world.domains:
             self.world.end_guest(uuid)
@@ -590,9 +628,12 @@ class Host(RuleBasedStateMachine):
         if swap_namespaces:
             moved |= {"namespace0.0": "namespace0.1", "namespace0.1": "namespace0.0"}
         self.boots += 1
+        self.world.looked_since_boot = False
         hardware.reboot(self.world.fake, f"8f1c7a6e-0000-4000-8000-{self.boots:012}", moved)
         for identity in self.world.devices():
             self.world.changed(identity)
+        if starts_again:
+            self.nova_compute_starts()
 
     # what holds
 
@@ -601,8 +642,9 @@ class Host(RuleBasedStateMachine):
         self.world.note_look()
         if not self.world.stale:
             self.unseen_change = False
+        entries = self.world.entries()
         for law in LAWS:
-            law(self.world)
+            law(self.world, entries)
 
     def teardown(self):
         try:
@@ -653,12 +695,11 @@ class Host(RuleBasedStateMachine):
                 world.changed(namespace.uuid)
 
     def _hand_back(self):
-        """What is on vfio-pci and nobody knows why, an operator gives back to the kernel."""
+        """What is on vfio-pci and nobody knows any more which one it is, an operator gives back to the kernel."""
         world = self.world
-        entries = world.entries()
+        shown = {one.address: one.identity for one in world.up.inventory.snapshot.candidates}
         for ssd in world.fake.ssds.values():
-            entry = entries.get(ssd.serial)
-            if ssd.bound_to == "vfio-pci" and (entry is None or entry.state is State.AVAILABLE):
+            if ssd.bound_to == "vfio-pci" and (shown[ssd.address] is None or ssd.serial not in world.entries()):
                 world.fake.bring_back(ssd.address)
                 world.fake.settle(ssd.address)
 

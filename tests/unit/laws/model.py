@@ -93,6 +93,8 @@ class Domain:
     running: bool = False
     devices: dict[str, FakeDevice] = field(default_factory=dict)
     """What its guest has in its hands, by identity."""
+    opened: list[FakeDevice] = field(default_factory=list)
+    """What its QEMU has open, also where it was taken away meanwhile."""
 
     @property
     def places(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """One compute host with everything of ours on it, and what a person knows about the content of its devices."""
 
 import contextlib
+import functools
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,7 @@ class World:
         """What an operator allowed to erase."""
         self.stale: set[str] = set()
         """What has changed since the last look that came to its end without trouble."""
+        self.looked_since_boot = True
         self.clock = Clock()
         self.clock.install()
         self.libvirt_is_gone = False
@@ -64,6 +66,7 @@ class World:
         self._frozen: Path | None = None
         self._looked_at: tuple[object, int] = (None, 0)
         self.start()
+        self.settle()
 
     # nova-compute
 
@@ -80,7 +83,8 @@ class World:
 
     def entries(self) -> dict[str, Entry]:
         """The ledger, by identity."""
-        return {handle.identity: entry for handle, entry in self.ledger.entries().items()}
+        ledger = self.service.ledger if self.service is not None else self.ledger
+        return {handle.identity: entry for handle, entry in ledger.entries().items()}
 
     def start(self) -> None:
         """Start nova-compute."""
@@ -93,7 +97,7 @@ class World:
                 others=self._others,
                 in_use=lambda _: True,
             )
-            service = AccelService(self.settings, loading.load(self.settings), self.host, nova)
+            service = AccelService(self.settings, _drivers(self.settings), self.host, nova)
             self.service = service
             service.start(self.jobs.append)
             self.audit()
@@ -200,6 +204,7 @@ class World:
         """The guest runs, with its devices in its hands."""
         domain.running = True
         domain.devices = {identity_of(one): one for one in found}
+        domain.opened = list(found)
         server.let_go -= domain.devices.keys()
         self.permitted -= domain.devices.keys()
         for one in found:
@@ -235,10 +240,10 @@ class World:
         if domain is None or not domain.running:
             return
         domain.running = False
-        for device in domain.devices.values():
+        for device in domain.opened:
             if isinstance(device, FakeNamespace):
                 device.user = ""
-        domain.devices = {}
+        domain.devices, domain.opened = {}, []
 
     def undefine(self, uuid: str) -> None:
         """Stop the guest and take its domain away."""
@@ -283,11 +288,16 @@ class World:
         looked_at, failed = self._looked_at
         if snapshot is not looked_at and failures == failed:
             self.stale.clear()
+            self.looked_since_boot = True
         self._looked_at = (snapshot, failures)
 
     def close(self) -> None:
         """Put everything back."""
         self.clock.remove()
+
+
+# Looking for installed drivers takes longer than a whole step here.
+_drivers = functools.cache(loading.load)
 
 
 def _settings(folder: Path) -> Settings:
