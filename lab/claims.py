@@ -21,7 +21,7 @@ class Claim:
 
 def read(run: RunFolder, server: str) -> Claim:
     """What is claimed for a server; nothing for one that Nova does not know."""
-    asked = "SELECT resources, migration_context FROM instance_extra WHERE instance_uuid = ?"
+    asked = "SELECT resources, migration_context FROM instance_extra WHERE instance_uuid = ? AND deleted = 0"
     with contextlib.closing(sqlite3.connect(f"file:{run.databases}/nova.sqlite?mode=ro", uri=True, timeout=60)) as nova:
         row = nova.execute(asked, (server,)).fetchone()
     resources, migration = row or (None, None)

@@ -14,9 +14,10 @@ SEEN = re.compile(
     r"guest: nvme (?P<name>\S+) serial=(?P<serial>\S+) bytes=(?P<bytes>\d+) "
     r"first=(?P<first>\S*) first_mib=(?P<content>zero|data)"
 )
-BOOTED = re.compile(r"guest: booted (?P<id>[0-9a-f-]{36})")
+BOOT_ID = "(?P<id>[0-9a-f-]{36})"
+BOOTED = re.compile(f"guest: booted {BOOT_ID}")
 FOUND = re.compile(r'guest: found "(?P<found>[^"]*)" at \d+ of \S+')
-ALIVE = re.compile(r"guest: alive (?P<beat>\d+)(?P<holds>[^\r\n]*)[\r\n]")
+ALIVE = re.compile(rf"guest: alive (?P<beat>\d+) {BOOT_ID}(?P<holds>[^\r\n]*)[\r\n]")
 SEEN_PMEM = re.compile(
     r"guest: pmem (?P<number>\d+) block=(?P<block>\S+) bytes=(?P<bytes>\d+) region_bytes=(?P<region>\d+) "
     r"node=(?P<node>-?\d+) content=(?P<content>zero|data) found=(?P<found>\S*) wrote=(?P<wrote>\S*)"
@@ -82,9 +83,14 @@ def found(console: str) -> list[str]:
 
 
 def last_boot(console: str) -> tuple[str, str]:
-    """The id that the guest's kernel made up when it last booted, and what it wrote since; two empty texts when there is none."""
-    boots = list(BOOTED.finditer(console))
-    return (boots[-1]["id"], console[boots[-1].end() :]) if boots else ("", "")
+    """The id that the guest's kernel made up when it last booted, and what it wrote since; two empty texts when there is nothing.
+
+    A guest that was resumed goes on in a console that is new: it has signs of life only.
+    """
+    boots, signs = list(BOOTED.finditer(console)), list(ALIVE.finditer(console))
+    if boots:
+        return boots[-1]["id"], console[boots[-1].end() :]
+    return (signs[-1]["id"], console) if signs else ("", "")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,13 +45,13 @@ TWICE = """\
 guest: booted 11111111-1111-4111-8111-111111111111
 guest: found "" at 5000 of /dev/nvme0n1
 guest: ready
-guest: alive 1 ABC123=deadbeef pmem0=deadbeef-0\r
+guest: alive 1 11111111-1111-4111-8111-111111111111 ABC123=deadbeef pmem0=deadbeef-0\r
 guest: booted 22222222-2222-4222-8222-222222222222
 guest: found "deadbeef" at 5000 of /dev/nvme0n1
 guest: ready
-guest: alive 1
-guest: alive 2 ABC123= pmem0=deadbeef-0\r
-guest: alive 3 ABC123=dead"""
+guest: alive 1 22222222-2222-4222-8222-222222222222
+guest: alive 2 22222222-2222-4222-8222-222222222222 ABC123= pmem0=deadbeef-0\r
+guest: alive 3 22222222-2222-4222-8222-222222222222 ABC123=dead"""
 
 
 def test_a_guest_that_booted_twice_is_read_since_its_last_boot() -> None:
@@ -60,6 +60,11 @@ def test_a_guest_that_booted_twice_is_read_since_its_last_boot() -> None:
     assert guest.found(text) == ["deadbeef"]
     assert guest.found(TWICE) == ["", "deadbeef"]
     assert guest.last_boot("") == ("", "")
+
+
+def test_a_guest_that_was_resumed_is_known_by_its_signs_of_life() -> None:
+    console = "guest: alive 7 11111111-1111-4111-8111-111111111111 ABC123=deadbeef\n"
+    assert guest.last_boot(console) == ("11111111-1111-4111-8111-111111111111", console)
 
 
 def test_a_guests_signs_of_life_are_read_once_they_are_whole() -> None:
