@@ -5,6 +5,7 @@ from nova.tests.functional.api.client import OpenStackApiException
 from nova_accel.exception import AccelError
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
+from tests.fakes.host import FakeSsd
 from tests.faults import rules
 from tests.faults.cloud import HOST, Cloud
 from tests.faults.findings import Rule
@@ -78,6 +79,7 @@ def _speak(cloud: Cloud) -> None:
     for erase_foreign_data in (False, True):
         for identity in _missing(cloud):
             cloud.world.spoke(f"{identity} (erase foreign data: {erase_foreign_data}): {_entry(cloud, identity)}")
+            _rebind(cloud, identity)
             operator = cloud.ledger().operator
             try:
                 operator.undrain(identity)
@@ -87,6 +89,17 @@ def _speak(cloud: Cloud) -> None:
         cloud.round()
         cloud.round()
         rules.look(cloud)
+
+
+def _rebind(cloud: Cloud, identity: str) -> None:
+    """What the verdict on an SSD says that is on vfio-pci and of which the ledger knows nothing."""
+    machine = cloud.machines[HOST]
+    device = machine.devices()[identity]
+    if isinstance(device, FakeSsd) and device.bound_to == "vfio-pci" and _entry(cloud, identity) is None:
+        machine.inner.bring_back(device.address)
+        machine.inner.settle(device.address)
+        machine.keep()
+        cloud.round()
 
 
 def _entry(cloud: Cloud, identity: str) -> Entry | None:
