@@ -25,6 +25,7 @@ class DefinitionsAreKept(fixtures.Fixture):
             ("Domain", "XMLDesc", _xml_desc),
             ("Domain", "createWithFlags", _create),
             ("Domain", "managedSave", _managed_save),
+            ("Domain", "managedSaveRemove", _managed_save_remove),
             ("Domain", "attachDeviceFlags", _attach),
             ("Domain", "detachDeviceFlags", _detach),
             ("Connection", "defineXML", _define),
@@ -37,6 +38,7 @@ def _parse_definition(parsed: Any) -> Any:
     def parse_definition(domain: Any, xml: Any) -> Any:
         domain.as_defined = etree.fromstring(xml)
         domain.in_guest = _ours(domain.as_defined)
+        domain.ever_ours = set(domain.in_guest)
         return parsed(domain, xml)
 
     return parse_definition
@@ -50,10 +52,9 @@ def _xml_desc(described: Any) -> Any:
             root.set("id", "1")
         inactive = (flags or 0) & fakelibvirt.VIR_DOMAIN_XML_INACTIVE
         ours = domain.in_guest if running and not inactive else _ours(domain.as_defined)
-        addresses = {*domain.in_guest, *_ours(domain.as_defined)}
         devices = root.find("devices")
         for element in devices.findall("hostdev"):
-            if _address(element) in addresses:
+            if _address(element) in domain.ever_ours:
                 devices.remove(element)
         devices.extend(copy.deepcopy(element) for element in ours.values())
         _restore(root, domain.as_defined)
@@ -80,6 +81,11 @@ def _managed_save(saved: Any) -> Any:
     return managed_save
 
 
+def _managed_save_remove(removed: Any) -> Any:
+    # The fake calls its own method without the argument that it asks for.
+    return lambda domain, flags=0: removed(domain, flags)
+
+
 def _define(defined: Any) -> Any:
     def define(connection: Any, xml: Any) -> Any:
         known = {guest.UUIDString(): guest for guest in connection._vms.values()}
@@ -89,6 +95,7 @@ def _define(defined: Any) -> Any:
             domain._has_saved_state = before._has_saved_state
             if before._has_saved_state:
                 domain.in_guest = before.in_guest
+                domain.ever_ours |= before.ever_ours
         return domain
 
     return define
@@ -100,6 +107,7 @@ def _attach(attached: Any) -> Any:
         if not _is_ours(element):
             attached(domain, xml, flags)
             return
+        domain.ever_ours.add(_address(element))
         if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
             domain.as_defined.find("devices").append(copy.deepcopy(element))
         if flags & fakelibvirt.VIR_DOMAIN_AFFECT_LIVE:
