@@ -17,8 +17,9 @@ ENTRIES = (
 
 def entry(row: tuple[Any, ...]) -> Entry:
     """Make the value of a row of :data:`ENTRIES`."""
-    resource_class, identity, provider, state, *rest, unproven = row
-    return Entry(HandleId(resource_class, identity), provider, State(state), *rest, bool(unproven))
+    resource_class, identity, provider, state, *rest = row
+    rest[-1] = bool(rest[-1])
+    return Entry(HandleId(resource_class, identity), provider, State(state), *rest)
 
 
 def find(connection: sqlite3.Connection, identity: str) -> Entry | None:

@@ -1,7 +1,8 @@
 """Moves an NVMe controller between the kernel's nvme driver and vfio-pci.
 
 ``driver_override`` says whose the device is: ``vfio-pci`` from the hand-over until cleaning, ``nvme`` while it is being cleaned (our
-udev rule keeps the host's hands off such a disk), nothing when it is clean and free. Each step can be repeated.
+udev rule keeps the host's hands off such a disk), nothing when it is clean and free. What must outlast the device's coming and going
+is in :mod:`nova_accel.privsep.held`. Each step can be repeated.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from nova_accel.privsep import acting_pctxt, blocks, controller, sysfs
+from nova_accel.privsep import acting_pctxt, blocks, controller, held, sysfs
 from nova_accel.privsep.errors import Failed, Lost, Refused
 
 _BLKRRPART = 0x125F
@@ -45,6 +46,7 @@ def hand_over(address: str, serial: str) -> None:
         raise Refused(f"{folder.name} has no namespace")
     controller.refuse_if_written(names)
     with blocks.exclusive(names):
+        held.hold(serial)
         _write(folder / "driver_override", "vfio-pci")
         _unbind(folder)
     _write(_PROBE, folder.name)
@@ -81,6 +83,8 @@ def settle(address: str) -> None:
     folder = controller.device(address)
     _forget_partitions(folder)
     _write(folder / "driver_override", "\n")
+    with contextlib.suppress(Refused):  # nvme does not run it, so its serial number is not known: it stays held
+        held.let_go(sysfs.attribute(controller.controller(folder) / "serial") or "")
 
 
 def _forget_partitions(folder: Path) -> None:

@@ -19,6 +19,8 @@ _SYS = Path("/sys")
 _DEV = Path("/dev")
 _FOLDER = "nova_accel"
 _NEW = ".new"
+# Given where it is made: the umask of oslo.privsep's daemons keeps nobody out.
+_FOLDER_MODE = 0o755
 
 _LINK_TIMEOUT_S = 60.0
 
@@ -68,7 +70,7 @@ def _open() -> int:
     path = _DEV / _FOLDER
     try:
         with contextlib.suppress(FileExistsError):
-            path.mkdir()
+            path.mkdir(mode=_FOLDER_MODE)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise Refused(f"/dev/{_FOLDER} is no folder that can be used: {error.strerror}") from error
@@ -79,7 +81,7 @@ def _expect_roots_alone(folder: int) -> None:
     state = os.fstat(folder)
     if state.st_uid != os.geteuid() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise Refused(f"/dev/{_FOLDER} may be written by others than root; remove it, it is made again")
-    os.fchmod(folder, 0o755)  # mkdir heeds the umask
+    os.fchmod(folder, _FOLDER_MODE)  # mkdir heeds the umask
 
 
 def _take_away_wrong_ones(folder: int) -> None:

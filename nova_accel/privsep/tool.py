@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nova_accel.privsep.errors import Failed
+from nova_accel.privsep.errors import Failed, Lost
 
 _PR_SET_NO_NEW_PRIVS = 38
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
@@ -33,7 +33,8 @@ def run_with(descriptors: Sequence[int], argv: Sequence[str], timeout_s: float) 
     """Run ``argv``, which gets these open files under the same numbers.
 
     :raises Failed: when the tool is missing, ends with a status other than 0, prints more than 16 Mi characters or is not done
-        after ``timeout_s`` seconds. It is then killed together with what it started; one that the kernel cannot kill is left.
+        after ``timeout_s`` seconds. It is then killed together with what it started.
+    :raises Lost: when that does not end it: the kernel waits for a device, and whoever asks next would wait too. It is left.
     """
     _keep_capabilities_small()
     try:
@@ -52,7 +53,8 @@ def run_with(descriptors: Sequence[int], argv: Sequence[str], timeout_s: float) 
     try:
         out, err = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        _kill(process)
+        if not _kill(process):
+            raise Lost(f"{' '.join(argv)} was not done after {timeout_s:g} s and could not be killed") from None
         raise Failed(f"{' '.join(argv)} was not done after {timeout_s:g} s and was killed") from None
     if process.returncode < 0:
         raise Failed(f"{' '.join(argv)} was ended by {signal.Signals(-process.returncode).name}")
@@ -63,11 +65,13 @@ def run_with(descriptors: Sequence[int], argv: Sequence[str], timeout_s: float) 
     return Printed(out.decode("utf-8", errors="replace"), err.decode("utf-8", errors="replace"))
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
+def _kill(process: "subprocess.Popen[bytes]") -> bool:
+    """Kill the tool and what it started; say whether it is gone. What left its session may still hold its output."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=_AFTER_KILL_S)
+    return process.poll() is not None
 
 
 def _keep_capabilities_small() -> None:

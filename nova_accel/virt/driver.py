@@ -61,11 +61,6 @@ def _refusals_as_novas(instance: Any) -> Iterator[None]:
         raise nova_exception.InternalError(str(error)) from error
 
 
-def _rollback(error: Exception) -> nova_exception.InstanceFaultRollback:
-    """What makes Nova take a server for what it was before it was to be suspended."""
-    return nova_exception.InstanceFaultRollback(nova_exception.InstanceSuspendFailure(reason=str(error)))
-
-
 def _refuse_live_migration(instance: Any) -> None:
     if nova_private.has_devices_of_ours(instance):
         LOG.warning("Server %s is not live-migrated: %s", instance.uuid, _NO_LIVE_MIGRATION)
@@ -156,19 +151,13 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         if not self._accel or not nova_private.has_devices_of_ours(instance):
             super().suspend(context, instance)
             return
-        guest = self._host.get_guest(instance)
         try:
-            if guest.get_power_state(self._host) == power_state.PAUSED:
-                raise suspend.NotDetached(instance.uuid, "its devices", "it is paused")
-            self._accel.guests.refuse_memory(self._handles(self._accel, instance), instance.uuid, _NO_SUSPEND)
-            suspend.detach_all(self, guest, instance.uuid)
-        except AccelError as error:
-            raise _rollback(error) from error
-        try:
-            super().suspend(context, instance)
-        except Exception as error:
-            suspend.put_back(guest, instance.uuid, self._pci_elements(instance))
-            raise _rollback(error) from error
+            if self._accel.guests.has_memory(self._handles(self._accel, instance), instance.uuid):
+                raise suspend.CannotSuspend(instance.uuid, _NO_SUSPEND)
+            with suspend.taken_out(self, self._host.get_guest(instance), instance.uuid):
+                super().suspend(context, instance)
+        except Exception as error:  # whatever it is, the server has not changed
+            raise suspend.rollback(error) from error
 
     def resume(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         """Resume a server and give it back its PCI devices.
@@ -178,12 +167,9 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         if not self._accel or not nova_private.has_devices_of_ours(instance):
             super().resume(context, instance, *args, **kwargs)
             return
-        self._without_devices.add(instance.uuid)
-        try:
+        with self._starting_without_devices(instance):
             super().resume(context, instance, *args, **kwargs)
             self._give_back(instance, self._host.get_guest(instance))
-        finally:
-            self._without_devices.discard(instance.uuid)
 
     def check_can_live_migrate_destination(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuse a server that has a device, before anything happened.
@@ -228,17 +214,23 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         self, context: Any, live_snapshot: Any, original_power_state: Any, instance: Any, guest: Any
     ) -> Any:
         xml = guest.get_xml_desc()
-        if live_snapshot or original_power_state not in _RUNNING or domain.is_running(xml):  # it was not saved
-            return super()._resume_guest_after_snapshot(context, live_snapshot, original_power_state, instance, guest)
+        arguments = (context, live_snapshot, original_power_state, instance, guest)
+        was_saved = not live_snapshot and original_power_state in _RUNNING and not domain.is_running(xml)
+        if not self._accel or not was_saved:
+            return super()._resume_guest_after_snapshot(*arguments)
+        with self._starting_without_devices(instance):
+            self._prepare_guest(instance, xml)
+            super()._resume_guest_after_snapshot(*arguments)
+            self._give_back(instance, guest)
+        return None
+
+    @contextlib.contextmanager
+    def _starting_without_devices(self, instance: Any) -> Iterator[None]:
         self._without_devices.add(instance.uuid)
         try:
-            self._prepare_guest(instance, xml)
-            super()._resume_guest_after_snapshot(context, live_snapshot, original_power_state, instance, guest)
-            if self._accel:
-                self._give_back(instance, guest)
+            yield
         finally:
             self._without_devices.discard(instance.uuid)
-        return None
 
     def _prepare_guest(self, instance: Any, xml: str, *, running: bool = False) -> None:
         if self._accel:
@@ -248,13 +240,11 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
                     self._handles(self._accel, instance), instance.uuid, xml, running=running, later=later
                 )
 
-    def _pci_elements(self, instance: Any) -> list[PciHostdev]:
-        assert self._accel is not None
-        return self._accel.guests.pci_elements(self._handles(self._accel, instance), instance.uuid)
-
     def _give_back(self, instance: Any, guest: Any) -> None:
+        assert self._accel is not None
         with _refusals_as_novas(instance):
-            suspend.attach_all(guest, instance.uuid, self._pci_elements(instance))
+            elements = self._accel.guests.pci_elements(self._handles(self._accel, instance), instance.uuid)
+            suspend.attach_all(guest, instance.uuid, elements)
 
     def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
         """The handles of ours that Nova claimed for a server, in the order in which its flavor asks; as many as it asks for.

@@ -75,14 +75,12 @@ class GuestPreparer:
             LOG.error("%s is quarantined: %s", candidate.handle.id, error)
             raise
 
-    def refuse_memory(self, handles: Sequence[HandleId], server: str, why: str) -> None:
-        """Refuse what cannot be done to a server with persistent memory.
+    def has_memory(self, handles: Sequence[HandleId], server: str) -> bool:
+        """Whether persistent memory is among a server's handles.
 
-        :raises HandleUnavailable: when it has any, or a device is not there
+        :raises HandleUnavailable: when a device is not there
         """
-        for handle in handles:
-            if not self._is_pci(handle, server):
-                raise HandleUnavailable(handle.identity, server, why)
+        return not all(self._is_pci(handle, server) for handle in handles)
 
     def pci_elements(self, handles: Sequence[HandleId], server: str) -> list[PciHostdev]:
         """The elements of a server's PCI devices as they are now.

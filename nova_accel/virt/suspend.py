@@ -3,11 +3,14 @@
 They stay their server's meanwhile, and so does their content.
 """
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lxml import etree
+from nova import exception as nova_exception
+from nova.compute import power_state
 from oslo_log import log as logging
 
 from nova_accel.exception import AccelError
@@ -16,6 +19,15 @@ from nova_accel.virt.guest_config import GuestElement
 from nova_accel.xml.hostdev import PciHostdev
 
 LOG = logging.getLogger(__name__)
+
+
+class CannotSuspend(AccelError):
+    """It is refused before anything happened."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(f"server {server} cannot be suspended: {reason}")
+        self.server = server
+        self.reason = reason
 
 
 class NotDetached(AccelError):
@@ -45,6 +57,28 @@ def hostdevs(guest: Any, *, persistent: bool = False) -> list[PciHostdev]:
     root = etree.fromstring(guest.get_xml_desc(dump_inactive=persistent).encode())
     found = map(PciHostdev.from_element, root.iterfind("devices/hostdev[@type='pci']"))
     return [one for one in found if one is not None]
+
+
+@contextlib.contextmanager
+def taken_out(driver: Any, guest: Any, server: str) -> Iterator[None]:
+    """Have every PCI device of ours out of a running guest; back where the block raises.
+
+    :raises NotDetached: when one stays; those that had left are back
+    """
+    if guest.get_power_state(driver._host) == power_state.PAUSED:
+        raise NotDetached(server, "its devices", "it is paused, and only a guest that runs can let go of one")
+    before = hostdevs(guest)
+    detach_all(driver, guest, server)
+    try:
+        yield
+    except Exception:
+        put_back(guest, server, before)
+        raise
+
+
+def rollback(error: Exception) -> nova_exception.InstanceFaultRollback:
+    """What makes Nova take a server for what it was before it was to be suspended."""
+    return nova_exception.InstanceFaultRollback(nova_exception.InstanceSuspendFailure(reason=str(error)))
 
 
 def detach_all(driver: Any, guest: Any, server: str) -> None:

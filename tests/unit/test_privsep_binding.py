@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nova_accel.privsep import binding, controller
+from nova_accel.privsep import binding, controller, held
 from nova_accel.privsep.errors import Failed, Lost, Refused
 
 AT = "0000:01:00.0"
@@ -82,6 +82,7 @@ def kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(binding, "_SETTLE_S", 3.0)
     monkeypatch.setattr(binding, "_WRITE_TIMEOUT_S", 2.0)
     monkeypatch.setattr(binding, "_POLL_S", 0.005)
+    monkeypatch.setattr(held, "_FOLDER", tmp_path / "held")
     yield kernel
     kernel.stop()
 
@@ -201,3 +202,14 @@ def test_a_clean_one_loses_the_mark_whatever_its_driver_is(kernel):
 
 def test_the_whole_call_has_time_for_each_of_its_steps(monkeypatch):
     assert binding._CALL_TIMEOUT_S > 3 * binding._WRITE_TIMEOUT_S + binding._SETTLE_S
+
+
+def test_udev_is_kept_off_until_it_is_clean(kernel, tmp_path):
+    kernel.bind("vfio-pci")
+    kernel.start()
+    held.hold("SN1")
+    bring_back()
+    assert (tmp_path / "held/SN1").exists()
+    (kernel.folder / "nvme/nvme0/serial").write_text("SN1                 \n")
+    binding.settle.__wrapped__(AT)
+    assert not (tmp_path / "held/SN1").exists()

@@ -60,8 +60,9 @@ def test_the_path_is_the_uuid_of_the_label_and_leads_to_the_dax_device(host):
     assert seen.read(Roots(dev=host / "dev")) == {SECOND: "dax0.1"}
 
 
-def test_anybody_may_look_into_the_folder_and_only_root_may_write_whatever_the_umask_is(host):
-    before = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])  # oslo.privsep's daemons have none
+def test_anybody_may_look_into_the_folder_and_only_root_may_write_whatever_the_umask_is(host, umask):
+    before = os.umask(umask)
     try:
         link("namespace0.1", SECOND)
     finally:
