@@ -16,6 +16,7 @@ from nova_accel.privsep.links import path_of
 from tests.fakes.recorded import RecordedHost
 
 _SECTOR_BYTES = 512
+_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,13 @@ class Behind:
         """Nothing but zeros."""
         with self.file.open("wb") as device:
             device.truncate(self.size_bytes)
+
+    def zero(self, offset_bytes: int, length_bytes: int) -> None:
+        """Zeros over what is not zero in a part."""
+        end = min(offset_bytes + length_bytes, self.size_bytes)
+        while (at := self.first_data(offset_bytes, end - offset_bytes)) is not None:
+            self.write(at, bytes(min(_CHUNK_BYTES, end - at)))
+            offset_bytes = min(at + _CHUNK_BYTES, end)
 
     def write(self, offset_bytes: int, data: bytes) -> None:
         """Write as a guest would."""
@@ -93,6 +101,12 @@ class DemoHost(RecordedHost):
         for one in self._identified("erase", address, serial).values():
             one.erase()
 
+    def zero(
+        self, address: str, serial: str, namespace: str, method: str, offset_bytes: int, length_bytes: int
+    ) -> None:
+        """See :class:`nova_accel.host.Host`."""
+        self._identified("zero", address, serial)[namespace].zero(offset_bytes, length_bytes)
+
     def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
         """See :class:`nova_accel.host.Host`; the very byte is also in the first chunk."""
         found = self._identified("first_nonzero", address, serial)[namespace].first_data(offset_bytes, length_bytes)
@@ -124,10 +138,10 @@ class DemoHost(RecordedHost):
         self.check_namespace(dev, uuid)
         return self.namespaces[dev].size_bytes
 
-    def zero_namespace(self, dev: str, uuid: str) -> None:
+    def zero_namespace(self, dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> None:
         """See :class:`nova_accel.host.Host`."""
         self.check_namespace(dev, uuid)
-        self.namespaces[dev].erase()
+        self.namespaces[dev].zero(offset_bytes, length_bytes)
 
     def namespace_first_nonzero(self, dev: str, uuid: str, offset_bytes: int, length_bytes: int) -> int:
         """See :class:`nova_accel.host.Host`."""
