@@ -75,6 +75,32 @@ def test_the_time_limit_holds(code):
     assert time.monotonic() - started < 6
 
 
+# Its end is shown to the one who traces it first: until that one has looked, it cannot be waited for, as if SIGKILL had done nothing.
+TRACED = """
+import ctypes, os, sys, time
+SEIZE, SET_PTRACER, ANY = 0x4206, 0x59616D61, ctypes.c_ulong(-1)
+libc, traced, (told, tell) = ctypes.CDLL(None), os.getpid(), os.pipe()
+libc.prctl(SET_PTRACER, ANY, 0, 0, 0)
+if os.fork() == 0:
+    os.setsid()
+    os.write(tell, b"0" if libc.ptrace(SEIZE, traced, None, None) else b"1")
+    time.sleep(8)
+    os._exit(0)
+sys.exit(3) if os.read(told, 1) == b"0" else time.sleep(60)
+"""
+
+
+def test_a_tool_that_sigkill_does_not_end_is_left_and_its_device_lost():
+    started = time.monotonic()
+    with pytest.raises(Failed) as failure:
+        run(python(TRACED), 2)
+    if "status 3" in str(failure.value):
+        pytest.skip("tracing a process is not allowed here")
+    assert "was not done after 2 s and could not be killed" in str(failure.value)
+    assert isinstance(failure.value, Lost)
+    assert time.monotonic() - started < 7
+
+
 def test_a_tool_gets_none_of_our_environment_and_can_gain_no_privilege():
     status = run(python("import os; print(sorted(os.environ)); print(open('/proc/self/status').read())"), 10)
     assert status.startswith(("['LC_ALL', 'LC_CTYPE', 'PATH']", "['LC_ALL', 'PATH']"))
