@@ -53,9 +53,7 @@ class OperationsTestCase(base.AccelTestCase):
         self.connections: dict[str, object] = {}
         self.five = Five(self)
         self.useFixture(
-            fixtures.MonkeyPatch(
-                "nova.virt.libvirt.driver.LibvirtDriver.migrate_disk_and_power_off", _power_off_only
-            )
+            fixtures.MonkeyPatch("nova.virt.libvirt.driver.LibvirtDriver.migrate_disk_and_power_off", _power_off_only)
         )
 
     def start_hosts(self, *numbers: int) -> None:
@@ -100,9 +98,7 @@ class OperationsTestCase(base.AccelTestCase):
 
     def to_be_claimed(self, server: dict, host: str) -> Had:
         """What a migration of a server has claimed on this host."""
-        instance = objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(), server["id"], ["migration_context"]
-        )
+        instance = objects.Instance.get_by_uuid(nova_context.get_admin_context(), server["id"], ["migration_context"])
         new = instance.migration_context.new_resources
         return Had(server, frozenset(Held(host, one.identifier) for one in new))
 

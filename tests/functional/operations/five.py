@@ -110,7 +110,9 @@ class Five:
         }
         for where, claim in claims.items():
             said = sorted(one.identifier for one in claim or [])
-            meant = sorted(h.identity for h, (owner, fate) in expected.items() if owner == server and where in fate.nova)
+            meant = sorted(
+                h.identity for h, (owner, fate) in expected.items() if owner == server and where in fate.nova
+            )
             if said != meant:
                 yield Difference("Nova", f"{where} of server {server} has {said}, not {meant}")
 
@@ -137,7 +139,9 @@ class Five:
         device = self.device(held)
         contents = {"empty": {}, "data": {NONCE_AT: nonce(server, held)}}
         if device.content not in [contents[one] for one in fate.content]:
-            yield Difference("device", f"{_named(held)} holds {device.content}, not {' or '.join(sorted(fate.content))}")
+            yield Difference(
+                "device", f"{_named(held)} holds {device.content}, not {' or '.join(sorted(fate.content))}"
+            )
         if isinstance(device, FakeSsd) and device.bound_to not in fate.drivers:
             yield Difference("device", f"{_named(held)} is bound to {device.bound_to}, not {sorted(fate.drivers)}")
 
@@ -174,7 +178,9 @@ class Five:
             said[self._consumer(consumer)] += allocation["resources"].get(resource_class, 0)
         meant = Counter({key: count for key, count in backed.items() if key[0] != "reserved"})
         if +said != meant:
-            words = f"{resource_class} of {name} is allocated to {dict(+said) or 'nobody'}, not {dict(meant) or 'nobody'}"
+            words = (
+                f"{resource_class} of {name} is allocated to {dict(+said) or 'nobody'}, not {dict(meant) or 'nobody'}"
+            )
             yield Difference("Placement", words)
 
     def _consumer(self, uuid: str) -> tuple[str, str]:

@@ -40,5 +40,3 @@ def _moved(address: str) -> str:
 def autostart(connection: object, server: dict) -> None:
     """Let libvirt begin a guest by itself, from the XML that it has stored."""
     connection.lookupByUUIDString(server["id"]).createWithFlags(0)
-
-

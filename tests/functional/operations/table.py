@@ -1,6 +1,6 @@
 """The table of all operations that were tried: what was expected of the devices, and whether each of the five witnesses agreed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 WITNESSES = ("ledger", "Placement", "Nova", "domain", "device")
@@ -33,9 +33,17 @@ def printed(rows: Iterable[Row]) -> list[str]:
 
 def red(output: str) -> dict[str, set[str]]:
     """From a printed table the operations that went wrong, each with the witnesses that said so."""
-    found = {}
+    return {operation: wrong for operation, wrong in _read(output) if wrong}
+
+
+def green(output: str) -> set[str]:
+    """From a printed table the operations of which nobody said anything else than was expected."""
+    return {operation for operation, wrong in _read(output) if not wrong}
+
+
+def _read(output: str) -> Iterator[tuple[str, set[str]]]:
     for line in output.splitlines():
-        cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
-        if len(cells) == 2 + len(WITNESSES) and "WRONG" in cells[2:]:
-            found[cells[0]] = {witness for witness, cell in zip(WITNESSES, cells[2:], strict=True) if cell == "WRONG"}
-    return found
+        operation, *cells = [cell.strip() for cell in line.split("  ") if cell.strip()] or [""]
+        said = cells[1:]
+        if len(said) == len(WITNESSES) and set(said) <= {"ok", "WRONG"}:
+            yield operation, {witness for witness, cell in zip(WITNESSES, said, strict=True) if cell == "WRONG"}

@@ -69,14 +69,12 @@ class AtTheDestinationTest(FailingMovesTest):
         self.migrate(DRIVER, "finish_migration", "ERROR")
         new = self.claimed(self.server, "compute2")
         self.after("migration fails before the new guest", self.old.is_(LEFT), new.is_(PROMISED))
-        self.delete_and_see("migration fails before the new guest", "compute2")
 
     def test_it_fails_as_the_guest_is_created(self) -> None:
         self.migrate(libvirt_guest.Guest, "create", "ERROR")
         new = self.has(self.server, "compute2")
         ready = EMPTY.but(nova={"resources", "new"}, domains={False})
         self.after("migration fails as the new guest is created", self.old.is_(LEFT), new.is_(ready))
-        self.delete_and_see("migration fails as the new guest is created", "compute2")
 
     @pytest.mark.essential
     def test_it_fails_when_the_guest_has_run_and_a_hard_reboot_recovers_the_server_there(self) -> None:
@@ -85,7 +83,14 @@ class AtTheDestinationTest(FailingMovesTest):
         self.after("migration fails late in finish_resize", self.old.is_(LEFT), new.is_(DESTINATION))
         self._reboot_server(self.server, hard=True)
         self.after("migration fails late, hard reboot", self.old.is_(LEFT), new.is_(DESTINATION))
-        self.delete_and_see("migration fails late, hard reboot", "compute2")
+
+    @pytest.mark.xfail(
+        strict=True, reason="the stopped domain that Nova left at the source keeps the devices of a deleted server"
+    )
+    def test_once_the_server_is_deleted_nothing_is_left_on_either_host(self) -> None:
+        self.migrate(DRIVER, "finish_migration", "ERROR", late=True)
+        self.has_written(self.server, "compute2")
+        self.delete_and_see("migration fails late in finish_resize", "compute2")
 
 
 class AfterTheMoveTest(FailingMovesTest):
@@ -105,9 +110,10 @@ class AfterTheMoveTest(FailingMovesTest):
         # Nova's tracker forgets a server in error there, Placement does not.
         left = SOURCE.but(placement={"migration", "reserved"})
         self.after("revert fails at the destination", self.old.is_(left), self.new.is_(DESTINATION))
-        self.delete_and_see("revert fails at the destination", "compute2")
 
-    @pytest.mark.xfail(strict=True, reason="what the reverted migration left at its destination waits until its server is well")
+    @pytest.mark.xfail(
+        strict=True, reason="what the reverted migration left at its destination waits until its server is well"
+    )
     def test_a_revert_that_fails_at_the_source_cleans_what_was_new(self) -> None:
         self.break_("finish_revert_migration", revertResize=None)
         self.after("revert fails at the source", self.old.is_(STAYED), self.new.is_(NEVER_USED))
@@ -119,4 +125,3 @@ class AfterTheMoveTest(FailingMovesTest):
     def test_a_confirmation_fails_at_the_source(self) -> None:
         self.break_("confirm_migration", confirmResize=None)
         self.after("confirmation fails at the source", self.old.is_(LEFT), self.new.is_(DESTINATION))
-        self.delete_and_see("confirmation fails at the source", "compute2")
