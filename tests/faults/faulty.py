@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 import requests
+import sqlalchemy
 from keystoneauth1 import exceptions as keystone
 from nova.scheduler.client.report import SchedulerReportClient
 
@@ -27,7 +28,32 @@ _CONFLICT = (
 )
 
 
+class Bites:
+    """How often something really went wrong because of a fault: one that nobody noticed was not tried."""
+
+    count = 0
+
+
+def _bite() -> None:
+    Bites.count += 1
+
+
+def biting(fault: Fault) -> Fault:
+    """The same fault; afterwards it must have been noticed."""
+
+    @contextlib.contextmanager
+    def checked(cloud: Cloud) -> Iterator[None]:
+        Bites.count = 0
+        with fault(cloud):
+            yield
+        assert Bites.count, "nobody noticed this fault, so it was not tried"
+        print(f"the fault was noticed {Bites.count} times")
+
+    return checked
+
+
 def _answer(status: int, body: bytes = b"{}") -> requests.Response:
+    _bite()
     response = requests.Response()
     response.status_code = status
     response._content = body
@@ -64,6 +90,7 @@ def placement_answers_get_lost(_: Cloud) -> AbstractContextManager[None]:
 
     def lost(real: Callable[[], Any]) -> Any:
         real()
+        _bite()
         raise keystone.ConnectTimeout("the answer got lost, because this is a fault")
 
     return _placement(_WRITES, lost)
@@ -73,11 +100,11 @@ def placement_answers_get_lost(_: Cloud) -> AbstractContextManager[None]:
 def libvirt_is_gone(cloud: Cloud) -> Iterator[None]:
     """libvirtd does not answer; guests run on."""
     connection = cloud.connection()
-    connection.away = True
+    connection.away = _bite
     try:
         yield
     finally:
-        connection.away = False
+        connection.away = None
 
 
 class _Full(sqlite3.Connection):
@@ -86,6 +113,7 @@ class _Full(sqlite3.Connection):
     def __exit__(self, *raised: Any) -> Any:
         if raised[0] is None and self.in_transaction:
             self.rollback()
+            _bite()
             raise sqlite3.OperationalError("database or disk is full")
         return super().__exit__(*raised)
 
@@ -96,6 +124,15 @@ class _ReadOnly(sqlite3.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute("PRAGMA query_only = ON")
+
+    def execute(self, *args: Any) -> Any:
+        try:
+            return super().execute(*args)
+        except sqlite3.OperationalError:
+            _bite()
+            raise
+
+    executemany = execute
 
 
 @contextlib.contextmanager
@@ -126,9 +163,12 @@ def novas_database_refuses_writes(cloud: Cloud) -> Iterator[None]:
     path = cloud.world.database(cloud.cell_mappings["cell1"].database_connection)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
+        noted = lambda _: _bite()  # noqa: E731  one object, to be taken away again
+        sqlalchemy.event.listen(sqlalchemy.Engine, "handle_error", noted)
         try:
             yield
         finally:
+            sqlalchemy.event.remove(sqlalchemy.Engine, "handle_error", noted)
             other.execute("ROLLBACK")
 
 
@@ -139,6 +179,7 @@ def broken(error: type[PrivilegedCallError], reason: str, *calls: str) -> Fault:
     def fault(cloud: Cloud) -> Iterator[None]:
         def failing(call: str) -> Callable[[], None]:
             def fail() -> None:
+                _bite()
                 raise error(call, reason)
 
             return fail
@@ -170,6 +211,7 @@ def clock_is_set_back(_: Cloud) -> Iterator[None]:
     class Back(datetime.datetime):
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> "Back":
+            _bite()
             real = datetime.datetime.now(tz) - datetime.timedelta(days=3650)
             return cls.combine(real.date(), real.timetz())
 

@@ -26,8 +26,8 @@ class KeptConnection(fakelibvirt.Connection):
         self._file = file
         self._trap = trap
         self._started = started
-        self.away = False
-        """Whether libvirtd does not answer; guests run on."""
+        self.away: Callable[[], None] | None = None
+        """Given while libvirtd does not answer, and called whenever it is asked; guests run on."""
         for one in json.loads(file.read_text()) if file.exists() else ():
             domain = super().defineXML(one["xml"])
             if one["runs"]:
@@ -52,7 +52,9 @@ class KeptConnection(fakelibvirt.Connection):
         self._keep()
 
     def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_") and name not in _NOT_ASKED and object.__getattribute__(self, "away"):
+        away = None if name.startswith("_") or name in _NOT_ASKED else object.__getattribute__(self, "away")
+        if away is not None:
+            away()
             raise fakelibvirt.make_libvirtError(
                 fakelibvirt.libvirtError,
                 "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused",

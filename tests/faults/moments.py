@@ -1,17 +1,23 @@
 """What is going on while something is wrong, and faults that are one event rather than a while."""
 
+import contextlib
 import copy
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from nova.tests.functional.api.client import OpenStackApiException
+
 from tests.faults import rules, scenes
 from tests.faults.cloud import HOST, Cloud
-from tests.faults.faulty import Fault
+from tests.faults.faulty import Fault, biting
 from tests.faults.survival import go_on
 from tests.faults.world import World
 
+_LONGEST_S = 10.0
+_POLL_S = 0.1
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
 
 
@@ -34,8 +40,19 @@ def try_to(act: Callable[[], Any]) -> None:
         print(f"refused: {type(error).__name__}: {error}")
 
 
+def settle(cloud: Cloud) -> None:
+    """Wait until Nova does nothing more with any server, or seems to have given up on it."""
+    given_up = time.monotonic() + _LONGEST_S
+    while time.monotonic() < given_up:
+        with contextlib.suppress(OpenStackApiException):
+            if not any(server["OS-EXT-STS:task_state"] for server in cloud.api.get_servers()):
+                return
+        time.sleep(_POLL_S)
+    print("something is still being done, or will never be")
+
+
 def asking_for_a_server(cloud: Cloud, flavor: str) -> Callable[[], Any]:
-    """What asks for one, without waiting for what comes of it: when the API answers here, it was tried."""
+    """What asks for one, without waiting for what comes of it."""
     # Made now: the fixture changes the client's version for a moment, which must not happen in two threads.
     server = {"server": cloud._build_server(flavor_id=flavor, networks="none")}
     client = copy.copy(cloud.api)
@@ -57,6 +74,7 @@ def _made(cloud: Cloud, fault: Fault) -> None:
     asking = asking_for_a_server(cloud, _flavor(cloud))
     with fault(cloud):
         try_to(asking)
+        settle(cloud)
     go_on(cloud)
 
 
@@ -65,6 +83,7 @@ def _deleted(cloud: Cloud, fault: Fault) -> None:
     with fault(cloud):
         for server in cloud.api.get_servers():
             try_to(lambda server=server: cloud.api.delete_server(server["id"]))
+        settle(cloud)
         try_to(cloud.round)
     go_on(cloud)
 
@@ -82,10 +101,11 @@ def _rebooted(cloud: Cloud, fault: Fault) -> None:
     (server,) = cloud.api.get_servers()
     with fault(cloud):
         try_to(lambda: cloud.api.post_server_action(server["id"], {"reboot": {"type": "HARD"}}))
+        settle(cloud)
     go_on(cloud)
 
 
-_MOMENTS = {
+MOMENTS = {
     "while a server is made": _made,
     "while one is deleted": _deleted,
     "while nobody does anything": _rounds,
@@ -93,10 +113,10 @@ _MOMENTS = {
 }
 
 
-def during(name: str, fault: Fault, moments: Iterable[str] = tuple(_MOMENTS)) -> list[Trial]:
+def during(name: str, fault: Fault, moments: Iterable[str] = tuple(MOMENTS)) -> list[Trial]:
     """A fault that lasts for a while, at each moment; then everything works again."""
     return [
-        Trial(name, moment, (lambda cloud, act=_MOMENTS[moment]: act(cloud, fault),))  # type: ignore[misc]
+        Trial(name, moment, (lambda cloud, act=MOMENTS[moment]: act(cloud, biting(fault)),))  # type: ignore[misc]
         for moment in moments
     ]
 
@@ -114,6 +134,7 @@ def twice_at_once(cloud: Cloud, *acts: Callable[[], Any]) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
+    settle(cloud)
     rules.look(cloud)
     go_on(cloud)
 

@@ -1,5 +1,6 @@
 """What goes on when a process is killed: a scene for each transition of the ledger and for each call to root's side."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -165,6 +166,12 @@ def ledger_from_before(world: World) -> None:
     world.ledger(HOST).write_bytes(world.ledger_copy(HOST).read_bytes())
 
 
+def folder_from_before(world: World) -> None:
+    """The whole folder is restored, so that nothing tells that it is older."""
+    ledger_from_before(world)
+    shutil.copy(world.folder / f"{HOST}.copy.beside", world.beside_ledger(HOST))
+
+
 def started_and_ledger_copied(cloud: Cloud) -> None:
     cloud.start()
     cloud.world.copy_ledger(HOST)
@@ -249,7 +256,7 @@ SCENES = (
     Scene(
         "the ledger is older than a server",
         earlier=started_and_ledger_copied,
-        between=ledger_from_before,
+        between=folder_from_before,
         act=started_and_round,
         reaches=(transition(_A, Event.ADOPT),),
     ),

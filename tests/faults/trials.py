@@ -4,14 +4,19 @@ from tests.faults import faulty, files, hardware, moments, scenes
 from tests.faults.moments import Trial, during
 from tests.faults.survival import survive_and_fill
 
+_MADE, _DELETED, _QUIET, _REBOOTED = moments.MOMENTS
+_WRITING = (_MADE, _DELETED)
+"""When Placement is written to."""
+
 
 def all_trials() -> list[Trial]:
     """In the order of the table."""
     return [
         *during("Placement answers errors", faulty.placement_answers_errors),
-        *during("Placement finds conflicts", faulty.placement_finds_conflicts),
-        *during("Placement's answers get lost", faulty.placement_answers_get_lost),
+        *during("Placement finds conflicts", faulty.placement_finds_conflicts, _WRITING),
+        *during("Placement's answers get lost", faulty.placement_answers_get_lost, _WRITING),
         *during("libvirt is gone", faulty.libvirt_is_gone),
+        *during("Nova's database refuses writes", faulty.novas_database_refuses_writes),
         *during("the ledger can only be read", faulty.ledger_is_read_only),
         *during("the disk under the ledger is full", faulty.disk_under_the_ledger_is_full),
         *_tools(),
@@ -27,13 +32,12 @@ def _tools() -> list[Trial]:
     binding = ("hand_over", "bring_back", "check_namespace", "link_namespace")
     looking = ("lspci", "ndctl", "who_uses", "signatures", "namespace_users", "id_ctrl", "sizes", "smart_logs")
     name = "a tool hangs and is killed"
-    made, deleted, quiet = "while a server is made", "while one is deleted", "while nobody does anything"
     return [
-        *during(name, faulty.hangs(*erasing), (deleted,)),
-        *during(name, faulty.hangs(*binding), (made, deleted)),
-        *during(name, faulty.hangs(*looking), (made, deleted, quiet)),
-        *during("a device hangs", faulty.lost(*erasing), (deleted,)),
-        *during("a device hangs", faulty.lost("hand_over", "bring_back"), (made, deleted)),
+        *during(name, faulty.hangs(*erasing), (_DELETED,)),
+        *during(name, faulty.hangs(*binding), (_MADE, _DELETED)),
+        *during(name, faulty.hangs(*looking), (_MADE, _DELETED, _QUIET)),
+        *during("a device hangs", faulty.lost(*erasing), (_DELETED,)),
+        *during("a device hangs", faulty.lost("hand_over", "bring_back"), (_MADE, _DELETED)),
     ]
 
 

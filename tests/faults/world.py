@@ -42,6 +42,11 @@ class World:
             contextlib.closing(sqlite3.connect(self.ledger_copy(host))) as copy,
         ):
             ledger.backup(copy)
+        shutil.copy(self.beside_ledger(host), self.folder / f"{host}.copy.beside")
+
+    def beside_ledger(self, host: str) -> Path:
+        """The file by which nova-compute notices that a ledger is older than it was."""
+        return self.folder / f"{host}.sqlite.claims"
 
     def ledger_copy(self, host: str) -> Path:
         """Where the copy of a ledger is."""
