@@ -108,10 +108,12 @@ class Cleaner:
             attempt = self._attempt(handle)
             try:
                 proof = self._erasers[handle.kind].erase_and_verify(handle, attempt.progress)
+                self._note_success(handle, attempt, entry, proof)
             except AccelError as error:
+                self._ledger.wiping_failed(handle.id, f"could not be cleaned for a rebuild of its server: {error}")
                 self._note_failure(handle, attempt, entry, error)
                 raise
-            self._note_success(handle, attempt, entry, proof)
+            self._ledger.wiped(handle.id, f"{proof.method}, then {proof.verified}")
 
     def _clean(self, handle: AttachHandle, entry: Entry, wanted: Work) -> bool:
         self._ledger.start_cleaning(handle.id)

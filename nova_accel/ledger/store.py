@@ -113,7 +113,7 @@ class Ledger:
             ).fetchall()
             handles = tuple(entry(row).handle for row in rows)
             for handle in handles:
-                apply(connection, handle, Event.RELEASE, server=server, released=evidence, reason="not cleaned yet")
+                _release(connection, handle, server, evidence)
         return handles
 
     def release_one(self, handle: HandleId, server: str, evidence: str) -> None:
@@ -121,7 +121,7 @@ class Ledger:
         with self._file.transaction() as connection:
             known = required(connection, handle, server)
             if known.state is State.ASSIGNED and known.server == server:
-                apply(connection, handle, Event.RELEASE, server=server, released=evidence, reason="not cleaned yet")
+                _release(connection, handle, server, evidence)
 
     def found_zero(self, handle: HandleId) -> None:
         """Note that a dirty handle was read as a whole and holds nothing."""
@@ -173,6 +173,19 @@ class Ledger:
                 (retry_at, handle.identity),
             )
 
+    def wiped(self, handle: HandleId, how: str) -> None:
+        """Note that a handle was proven clean, and stays the server's that has it."""
+        with self._file.transaction() as connection:
+            _note_clean(connection, handle, how)
+            connection.execute("UPDATE handle SET reason = '' WHERE identity = ?", (handle.identity,))
+
+    def wiping_failed(self, handle: HandleId, reason: str) -> None:
+        """Note why a handle could not be cleaned for the server that has it and keeps it."""
+        with self._file.transaction() as connection:
+            connection.execute(
+                "UPDATE handle SET failures = failures + 1, reason = ? WHERE identity = ?", (reason, handle.identity)
+            )
+
     def quarantine(self, handle: HandleId, reason: str) -> None:
         """Note that a handle hangs or did not come back: drained until an operator undrains it."""
         with self._file.transaction() as connection:
@@ -221,6 +234,11 @@ def _note_clean(connection: sqlite3.Connection, handle: HandleId, how: str) -> N
         "UPDATE handle SET cleaned = ?, asked = NULL, failures = 0, retry_at = NULL, done_by = NULL WHERE identity = ?",
         (f"{now()}: {how}", handle.identity),
     )
+
+
+def _release(connection: sqlite3.Connection, handle: HandleId, server: str, evidence: str) -> None:
+    apply(connection, handle, Event.RELEASE, server=server, released=evidence, reason="not cleaned yet")
+    connection.execute("UPDATE handle SET failures = 0, retry_at = NULL WHERE identity = ?", (handle.identity,))
 
 
 def _insert(connection: sqlite3.Connection, handle: HandleId, provider: str, reason: str) -> None:

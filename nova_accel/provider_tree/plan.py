@@ -37,6 +37,7 @@ class ProviderPlan:
 class _Standing:
     entry: Entry
     offered: bool
+    claimed: bool
     backs_allocation: bool
 
 
@@ -45,6 +46,7 @@ def plan(
     snapshot: Snapshot,
     entries: Mapping[HandleId, Entry],
     claimed: Collection[HandleId] | None,
+    unbacked: Collection[HandleId] = (),
 ) -> tuple[ProviderPlan, ...]:
     """Compute the providers for every handle that is here or given out.
 
@@ -55,13 +57,15 @@ def plan(
     :param entries: the ledger
     :param claimed: the handles that Nova's resource tracker counts as given out; None while it does not know yet, then those
         that the ledger knows as assigned
+    :param unbacked: those among them that no allocation stands for in Placement
     """
     candidates = snapshot.by_handle()
     by_provider: dict[str, list[_Standing]] = defaultdict(list)
     for handle, entry in sorted(entries.items()):
-        backs = entry.state is State.ASSIGNED if claimed is None else handle in claimed
-        if handle in candidates or backs or entry.state is State.ASSIGNED:
-            by_provider[entry.provider].append(_Standing(entry, _is_offered(entry, candidates.get(handle)), backs))
+        has = entry.state is State.ASSIGNED if claimed is None else handle in claimed
+        if handle in candidates or has or entry.state is State.ASSIGNED:
+            offered = _is_offered(entry, candidates.get(handle))
+            by_provider[entry.provider].append(_Standing(entry, offered, has, has and handle not in unbacked))
     return tuple(_provider(node, suffix, standings, candidates) for suffix, standings in by_provider.items())
 
 
@@ -89,7 +93,7 @@ def _class(standings: list[_Standing]) -> ClassPlan:
     return ClassPlan(
         total=len(standings),
         reserved=sum(not one.offered and not one.backs_allocation for one in standings),
-        resources=frozenset(one.entry.handle for one in standings if one.offered or one.backs_allocation),
+        resources=frozenset(one.entry.handle for one in standings if one.offered or one.claimed),
     )
 
 

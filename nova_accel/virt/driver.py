@@ -152,8 +152,8 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             super().suspend(context, instance)
             return
         try:
-            if self._accel.guests.has_memory(self._handles(self._accel, instance), instance.uuid):
-                raise suspend.CannotSuspend(instance.uuid, _NO_SUSPEND)
+            has_memory = self._accel.guests.has_memory(self._handles(self._accel, instance), instance.uuid)
+            suspend.refuse_if(instance.uuid, has_memory, _NO_SUSPEND)
             with suspend.taken_out(self, self._host.get_guest(instance), instance.uuid):
                 super().suspend(context, instance)
         except Exception as error:  # whatever it is, the server has not changed

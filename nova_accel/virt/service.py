@@ -18,9 +18,11 @@ from nova_accel.discovery.memory import Others
 from nova_accel.drivers.base import Driver
 from nova_accel.exception import AccelError, LedgerError, NotALedger
 from nova_accel.host import Host
+from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, HandleKind
+from nova_accel.provider_tree import names
 from nova_accel.provider_tree.apply import Leftover
 from nova_accel.provider_tree.plan import ProviderPlan, plan
 from nova_accel.virt.attach import Attacher
@@ -67,10 +69,12 @@ class _Basis:
     snapshot: Snapshot
     revision: int
     claimed: frozenset[HandleId] | None
+    unbacked: frozenset[HandleId]
 
     def is_same_as(self, other: "_Basis") -> bool:
         """Whether the plan would be the same. Snapshots are large, and a new look makes a new one."""
-        return self.snapshot is other.snapshot and (self.revision, self.claimed) == (other.revision, other.claimed)
+        same_look = self.snapshot is other.snapshot and self.revision == other.revision
+        return same_look and (self.claimed, self.unbacked) == (other.claimed, other.unbacked)
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -122,6 +126,7 @@ class AccelService:
         self._plans: dict[str, tuple[_Basis, tuple[ProviderPlan, ...]]] = {}
         self._stop = threading.Event()
         self._heard = 0
+        self._unbacked: frozenset[HandleId] = frozenset()
 
     def start(self, background: Callable[[Callable[[], None]], None]) -> None:
         """Look at the host once, so that Nova's first audit sees it; the rest goes on in the background until :meth:`stop`.
@@ -165,10 +170,11 @@ class AccelService:
         if not self.inventory.has_looked:
             raise NotLookedYet
         # What an operator changes by command is noticed within seconds, and every look gives a new snapshot.
-        basis = _Basis(self.inventory.snapshot, self.ledger.revision, None if claimed is None else frozenset(claimed))
+        given_out = None if claimed is None else frozenset(claimed)
+        basis = _Basis(self.inventory.snapshot, self.ledger.revision, given_out, self._unbacked)
         known = self._plans.get(node)
         if known is None or not known[0].is_same_as(basis):
-            known = basis, plan(node, basis.snapshot, self.ledger.entries(), basis.claimed)
+            known = basis, plan(node, basis.snapshot, self.ledger.entries(), basis.claimed, basis.unbacked)
             self._plans[node] = known
         return known[1]
 
@@ -211,6 +217,8 @@ class AccelService:
         # Only now, because an update says what is left: a device that has come back is not.
         if self._guarded(self._ask_about_leftovers, "asking Placement about devices that are gone"):
             self._tell()
+        if self._guarded(self._ask_about_failed_rebuilds, "asking Placement about servers whose rebuild failed"):
+            self._tell()
         self._guarded(self._begin_cleaning, "cleaning")
 
     def _release(self, server: str, evidence: str) -> bool:
@@ -228,6 +236,17 @@ class AccelService:
     def _ask_about_leftovers(self) -> bool:
         # Where a tool fails, what it would list has not vanished.
         return self.inventory.sees_everything and self.leftovers.ask()
+
+    def _ask_about_failed_rebuilds(self) -> bool:
+        """Nova gives back the allocation of a server whose rebuild failed, although the server keeps what it has."""
+        failed = [e for e in self.ledger.entries().values() if e.state is State.ASSIGNED and e.failures]
+        unbacked = frozenset(one.handle for one in failed if not self._is_allocated(one))
+        changed, self._unbacked = unbacked != self._unbacked, unbacked
+        return changed
+
+    def _is_allocated(self, entry: Entry) -> bool:
+        providers = [names.provider_uuid(names.provider(node, entry.provider)) for node in self._plans]
+        return any(self._nova.in_use(Leftover(uuid, entry.handle.resource_class)) for uuid in providers)
 
     def _operator_spoke(self) -> bool:
         heard = self.ledger.operator.changes()

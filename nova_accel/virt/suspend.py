@@ -59,6 +59,15 @@ def hostdevs(guest: Any, *, persistent: bool = False) -> list[PciHostdev]:
     return [one for one in found if one is not None]
 
 
+def refuse_if(server: str, condition: bool, why: str) -> None:
+    """Refuse before anything happened.
+
+    :raises CannotSuspend: when the condition holds
+    """
+    if condition:
+        raise CannotSuspend(server, why)
+
+
 @contextlib.contextmanager
 def taken_out(driver: Any, guest: Any, server: str) -> Iterator[None]:
     """Have every PCI device of ours out of a running guest; back where the block raises.

@@ -224,8 +224,11 @@ def test_a_rebuild_that_cannot_wipe_fails_and_the_data_stays_reserved(case):
     one = case(failed())
     with pytest.raises(CleaningFailed):
         one.cleaner.wipe(HANDLE, SERVER)
-    assert (one.entry.state, one.entry.server) == (State.ASSIGNED, SERVER)
+    assert (one.entry.state, one.entry.server, one.entry.failures) == (State.ASSIGNED, SERVER, 1)
+    assert "could not be cleaned for a rebuild of its server" in one.entry.reason
     assert one.eraser.calls == ["erase", "put_away"]
+    one.cleaner.wipe(HANDLE, SERVER)
+    assert (one.entry.failures, one.entry.reason) == (0, "")
 
 
 def test_nothing_is_wiped_for_a_server_that_does_not_have_it(case):

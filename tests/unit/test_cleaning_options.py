@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nova_accel.exception import ConfigurationError, DeviceLost
+from nova_accel.exception import CleaningFailed, ConfigurationError, DeviceLost
 from tests.fakes.host import FakeSsd
 from tests.unit.conftest import ssd_handle
 from tests.unit.test_service import ONE, OTHER, SERVER, classes, start
@@ -108,3 +108,23 @@ def test_an_ssd_that_does_not_come_back_from_its_guest_is_quarantined(make_bench
     bench.service.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=False)
     bench.service.work()
     assert bench.state("SN1") == "available"
+
+
+def test_what_nova_allocates_no_more_after_a_rebuild_failed_is_reserved_while_its_server_keeps_it(make_bench):
+    bench = make_bench(FakeSsd(ONE, "SN1"))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = dict(SECRET)
+    bench.host.ssds[ONE].erases = False
+    handle = ssd_handle("SN1")
+    classes(bench, {handle})
+    with pytest.raises(CleaningFailed):
+        bench.service.rebuild([handle], SERVER)
+    bench.service.work()
+    (part,) = classes(bench, {handle})
+    assert (part.total, part.reserved, part.resources) == (1, 1, {handle})
+    bench.host.ssds[ONE].erases = True
+    bench.service.rebuild([handle], SERVER)
+    bench.service.work()
+    (part,) = classes(bench, {handle})
+    assert (part.reserved, part.resources) == (0, {handle})
+    assert bench.host.ssds[ONE].content == {}
