@@ -1,6 +1,7 @@
 """The host as the laws see it: devices that are found by what they are, and a border to root's side that goes wrong when told."""
 
 import inspect
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,9 @@ def device_at(host: FakeHost, place: str) -> FakeDevice | None:
     """What libvirt finds behind a PCI address or a path in a domain's XML."""
     if place in host.ssds:
         return host.ssds[place]
-    path = Path(place)
-    for namespace in host.pmem.namespaces.values():
-        if namespace.chardev is not None and path.name in (namespace.chardev, namespace.uuid):
-            return namespace
-    return None
+    name = Path(place).name
+    chardev = host.pmem.leading().get(name, name)
+    return next((one for one in host.pmem.namespaces.values() if one.chardev == chardev), None)
 
 
 def is_zero(device: FakeDevice) -> bool:
@@ -96,6 +95,7 @@ def reboot(host: FakeHost, boot_id: str, moved: dict[str, str]) -> None:
     :param moved: where PCI addresses and namespaces' names lead from now on, by the old ones
     """
     host.reboot_id(boot_id)
+    shutil.rmtree(host.pmem.links, ignore_errors=True)
     for ssd in [host.unplug(address) for address in list(host.ssds)]:
         ssd.address = moved.get(ssd.address, ssd.address)
         insert(host, ssd)
@@ -107,5 +107,5 @@ def reboot(host: FakeHost, boot_id: str, moved: dict[str, str]) -> None:
 
 def insert(host: FakeHost, ssd: FakeSsd) -> None:
     """Plug an SSD in; the kernel's nvme driver takes it."""
-    ssd.bound_to, ssd.override = "nvme", ""
+    ssd.bound_to, ssd.override, ssd.vfio_user = "nvme", "", False
     host.plug(ssd)

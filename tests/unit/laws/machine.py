@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nova_accel.exception import AccelError
 from nova_accel.ledger.states import State
@@ -33,6 +33,7 @@ troubles = st.one_of(
     st.just(("libvirt", "gone")),
 )
 wishes = st.sampled_from([(SSD,), (PMEM,), (SSD, PMEM), (SSD, SSD), (PMEM, PMEM)])
+mostly = st.sampled_from([True, True, True, False])
 which = st.integers(0, 5)
 is_up = precondition(lambda self: self.world.service is not None)
 is_down = precondition(lambda self: self.world.service is None)
@@ -84,6 +85,13 @@ class Host(RuleBasedStateMachine):
 
     # servers: birth
 
+    @initialize(first=wishes, second=wishes, writes=st.booleans())
+    def there_are_two_servers(self, first, second, writes):
+        for wish in (first, second):
+            self._build(wish)
+        for server in [one for one in self.world.nova.servers.values() if writes and self._runs(one)]:
+            self._write(server)
+
     @is_up
     @rule(wish=wishes)
     def nova_claims(self, wish):
@@ -96,6 +104,9 @@ class Host(RuleBasedStateMachine):
     @is_up
     @rule(wish=wishes)
     def nova_builds_a_server(self, wish):
+        self._build(wish)
+
+    def _build(self, wish):
         before = len(self.world.nova.servers)
         self.nova_claims(wish)
         if len(self.world.nova.servers) > before:
@@ -130,6 +141,7 @@ class Host(RuleBasedStateMachine):
             self.world.undefine(server.uuid)
             if started:
                 server.lets_go(server.handles)
+            self.world.up.release(server.uuid, "Nova could not build it here, and its guest is gone")
             self.world.nova.forget(server.handles)
             server.handles, server.saved = (), False
             server.host, server.vm_state, server.task_state = None, "error", None
@@ -173,6 +185,31 @@ class Host(RuleBasedStateMachine):
         with self.world.may_be_killed():
             server.vm_state = "active" if self.start_guest(server) else "error"
         server.task_state = None
+
+    @is_up
+    @any_server(lambda self, one: one.is_idle_here)
+    @rule(number=which)
+    def user_rebuilds(self, number):
+        server = self.server(number, lambda self, one: one.is_idle_here)
+        self.world.undefine(server.uuid)
+        server.lets_go(server.handles)
+        server.task_state = "rebuild_spawning"
+        with self.world.may_be_killed():
+            server.vm_state = "active" if self._rebuild(server) else "error"
+        server.task_state = None
+
+    def _rebuild(self, server):
+        try:
+            self.world.up.rebuild(server.handles, server.uuid)
+        except AccelError as error:
+            self.refused(error)
+            return False
+        there = self.world.devices()
+        entries = self.world.entries()
+        names = [one.identity for one in server.handles]
+        mine = [name for name in names if name in entries and entries[name].server == server.uuid]
+        assert all(hardware.is_zero(there[name]) for name in mine if name in there), "a rebuild left something"
+        return self.start_guest(server)
 
     @is_up
     @any_server(lambda self, one: one.is_idle_here and Host._runs(self, one))
@@ -408,7 +445,7 @@ class Host(RuleBasedStateMachine):
         self.world.audit()
 
     @is_up
-    @rule(starts_again=st.booleans())
+    @rule(starts_again=mostly)
     def nova_compute_is_killed(self, starts_again):
         self.world.stop()
         if starts_again:
@@ -543,7 +580,11 @@ class Host(RuleBasedStateMachine):
         written = self.world.written.get(ssd.serial)
         return written is not None and written.owner == HOST and ssd.bound_to == "nvme"
 
-    @rule(number=which, what=st.sampled_from(["out", "out and back", "out, written to and back", "in", "bought"]), slot=which)
+    @rule(
+        number=which,
+        what=st.sampled_from(["out", "out and back", "out, written to and back", "in", "bought"]),
+        slot=which,
+    )
     def ssds_are_moved(self, number, what, slot):
         if what.startswith("out"):
             self._take_out(number, written_to="written" in what)
@@ -619,7 +660,7 @@ class Host(RuleBasedStateMachine):
         self.world.changed(namespace.uuid)
 
     @precondition(lambda self: not self.unseen_change)
-    @rule(swap_ssds=st.booleans(), swap_namespaces=st.booleans(), starts_again=st.booleans())
+    @rule(swap_ssds=st.booleans(), swap_namespaces=st.booleans(), starts_again=mostly)
     def host_reboots(self, swap_ssds, swap_namespaces, starts_again):
         self.world.stop()
         for uuid in self.world.domains:

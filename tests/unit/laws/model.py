@@ -8,12 +8,14 @@ from uuid import UUID
 from nova_accel.model import HandleId
 from nova_accel.provider_tree.plan import ProviderPlan
 from nova_accel.virt.evidence import MigrationFacts, ServerFacts
+from nova_accel.virt.reconcile import Placed
 from nova_accel.xml import domain as domain_xml
 from tests.unit.laws.hardware import FakeDevice
 
 HERE, THERE, NODE = "here", "there", "node"
 # Whatever else a migration is, Nova's tracker still counts what the server had.
 TRACKED = ("migrating", "finished")
+WITHOUT_CLAIM = ("building", "error", "deleted", "shelved_offloaded")
 
 
 @dataclass(eq=False)
@@ -68,6 +70,11 @@ class Server:
         """Whether a user may begin something with it."""
         return not self.deleted and self.host == HERE and self.task_state is None and self.move is None
 
+    @property
+    def is_idle_or_resized(self) -> bool:
+        """Whether nothing is happening with it on this host, a resize that waits for its confirmation apart."""
+        return not self.deleted and self.host == HERE and self.task_state is None
+
     def counted(self) -> Iterator[HandleId]:
         """What the tracker of this host counts for it, and Placement has allocations for."""
         if self.deleted:
@@ -101,6 +108,11 @@ class Domain:
         """PCI addresses and paths in its XML."""
         return frozenset({*map(str, domain_xml.pci_addresses(self.xml)), *domain_xml.nvdimm_paths(self.xml)})
 
+    def placed(self, uuid: str) -> list[Placed]:
+        """Its PCI devices that are ours."""
+        aliases = domain_xml.pci_addresses(self.xml).items()
+        return [Placed(uuid, str(at), alias, running=self.running) for at, alias in aliases if alias is not None]
+
 
 class Nova:
     """The resource tracker of one host, with the database and Placement behind it."""
@@ -122,6 +134,11 @@ class Nova:
         """What the database says."""
         server = self.servers.get(uuid)
         return server.facts if server is not None else None
+
+    def claims(self) -> dict[str, frozenset[HandleId]]:
+        """What the servers of this host have with which nothing is happening."""
+        built = [one for one in self.servers.values() if one.is_idle_or_resized and one.vm_state not in WITHOUT_CLAIM]
+        return {one.uuid: frozenset(one.handles) for one in built if one.saved and one.handles}
 
     def recount(self) -> None:
         """Begin an audit: what is not saved yet is forgotten (nova.compute.claims saves an instance before its resources)."""

@@ -16,7 +16,7 @@ from nova_accel.drivers import loading
 from nova_accel.exception import AccelError
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.store import Ledger
-from nova_accel.model import HandleId
+from nova_accel.virt.reconcile import Placed
 from nova_accel.virt.service import AccelService, NovaSide
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.pmem import FakeNamespace
@@ -95,7 +95,8 @@ class World:
                 facts=self.nova.facts,
                 changed=self.audit,
                 others=self._others,
-                in_use=lambda _: True,
+                claims=self.nova.claims,
+                placed=self._placed,
             )
             service = AccelService(self.settings, _drivers(self.settings), self.host, nova)
             self.service = service
@@ -133,7 +134,7 @@ class World:
 
     def settle(self) -> None:
         """Rounds until there is nothing to do any more."""
-        for _ in range(3):
+        for _ in range(2):
             self.up.work()
             while self.jobs:
                 self.jobs.pop(0)()
@@ -166,6 +167,10 @@ class World:
             for place in self._places(domain):
                 has[place].add(uuid)
         return Others({place: frozenset(uuids) for place, uuids in has.items()})
+
+    def _placed(self) -> list[Placed]:
+        self._ask_libvirt()
+        return [placed for uuid, domain in self.domains.items() for placed in domain.placed(uuid)]
 
     def _ask_libvirt(self) -> None:
         if self.libvirt_is_gone:
@@ -210,6 +215,8 @@ class World:
         for one in found:
             if isinstance(one, FakeNamespace):
                 one.user = "qemu (process 1)"
+            else:
+                one.vfio_user = True
 
     def _meant(self, server: Server, xml: str) -> list[FakeDevice]:
         """What the guest is about to get by its XML. Here it shows whether everything that was done before was right."""
@@ -227,7 +234,11 @@ class World:
         having = [uuid for uuid, one in self.domains.items() if one.running and identity in one.devices]
         assert not having, f"{identity} is given to {server.uuid}, and {having} has it"
         written = self.written.get(identity)
-        if not hardware.is_zero(device):
+        if written is not None and self.must_be_kept(identity):
+            assert device.content == written.content, f"{identity}: what {written.owner} wrote is gone"
+        if hardware.is_zero(device):
+            self.written.pop(identity, None)
+        else:
             assert written is not None
             assert written.owner == server.uuid, f"{server.uuid} is given {identity} with content of {written.owner}"
         if isinstance(device, FakeSsd):
@@ -243,6 +254,8 @@ class World:
         for device in domain.opened:
             if isinstance(device, FakeNamespace):
                 device.user = ""
+            else:
+                device.vfio_user = False
         domain.devices, domain.opened = {}, []
 
     def undefine(self, uuid: str) -> None:
@@ -307,4 +320,5 @@ def _settings(folder: Path) -> Settings:
         discovery_interval_s=0,
         ledger_path=str(folder / "ledger.sqlite"),
         pmem_namespaces=("6GB:ns0|ns1", "LARGE:ns2"),
+        cleaning_record=str(folder / "cleaning.jsonl"),
     )
