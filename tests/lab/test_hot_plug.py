@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 
 import pytest
 
@@ -10,6 +11,7 @@ from lab import content, ledger, servers
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
 from lab.steps import say, wait_for
+from tests.lab import udev
 from tests.lab.ssds import CLASS, available, providers, taken_by, told, wait_until_available
 
 pytestmark = pytest.mark.full
@@ -78,7 +80,7 @@ def test_another_ssd_in_its_slot_is_another_one_and_a_new_one_is_found(
 
 
 def test_an_ssd_pulled_out_of_a_guest_keeps_its_place_until_its_server_is_gone(
-    lab: Lab, free: list[Ssd], flavor: str, chance: Chance
+    lab: Lab, free: list[Ssd], flavor: str, chance: Chance, tmp_path: pathlib.Path
 ) -> None:
     nonce, offset = chance.nonce(), chance.offset(min(ssd.size_bytes for ssd in free), 32)
     with lab.steps.step("servers have all SSDs and write to them", 420):
@@ -90,6 +92,7 @@ def test_an_ssd_pulled_out_of_a_guest_keeps_its_place_until_its_server_is_gone(
         has = {taken_by(lab, server).name: server for server in found}
     ssd, server = lab.wish.scenario.ssd("free"), has["free"]
     at = ledger.read(lab.machine).addresses[ssd.serial]
+    udev.leave_file_system(lab, ssd, tmp_path)
     with lab.steps.step("one is pulled out of its guest", 240):
         lab.machine.unplug(ssd.name)
         wait_for(lambda: incarnation(lab, at) is None, alive=lab.check)
@@ -99,16 +102,21 @@ def test_an_ssd_pulled_out_of_a_guest_keeps_its_place_until_its_server_is_gone(
     say("\n".join(f"  {line}" for line in said[-3:]))
     assert providers(lab)[ssd.serial].allocations.keys() == {server}
     assert ledger.read(lab.machine).handles[ssd.serial].server == server
-    with lab.steps.step("put back, it is not offered, and its data is there", 240):
+    with lab.steps.step("put back, it is not offered, its data is there, and udev has not looked", 240):
         lab.machine.plug(ssd.name)
         wait_for(lambda: incarnation(lab, at), alive=lab.check)
         backing = lab.machine.backing_image(ssd.name)
         assert content.at(backing, offset, len(nonce)) == nonce.encode()
         assert not available(lab, ssd)
+        disk = udev.disk(lab, ssd)
+    say(f"  udev: {disk}")
+    assert disk.there == "ext4"
+    assert not disk.was_looked_at
     with lab.steps.step("the servers are deleted, all SSDs cleaned and available", 300):
         servers.delete(lab, *found)
         wait_until_available(lab, *free)
     assert [content.first_data(lab.machine.backing_image(one.name)) for one in free] == [None] * len(free)
+    assert not udev.held(lab)
 
 
 def _withdrawn(lab: Lab, ssd: Ssd) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
 from lab import content, guest, ledger, servers
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
+from lab.steps import say
+from tests.lab import udev
 from tests.lab.ssds import taken_by, wait_until_available
 
 pytestmark = pytest.mark.full
 
 
 def test_a_server_finds_its_data_after_the_host_lost_its_power(
-    lab: Lab, flavor: str, free: list[Ssd], chance: Chance
+    lab: Lab, flavor: str, free: list[Ssd], chance: Chance, tmp_path: pathlib.Path
 ) -> None:
     nonce, offset = chance.nonce(), chance.offset(min(ssd.size_bytes for ssd in free), 32)
     with lab.steps.step("SSDs are read and offered", 120):
@@ -22,8 +26,13 @@ def test_a_server_finds_its_data_after_the_host_lost_its_power(
         server = lab.cloud.boot("survivor", flavor, lab.images.guest(f"accel.nonce={nonce} accel.offset={offset}"))
         servers.wait_for_status(lab, server, "ACTIVE")
         ssd = taken_by(lab, server)
+        udev.leave_file_system(lab, ssd, tmp_path)
     with lab.steps.step("L1 loses its power and boots again", 240):
         lab.reboot_l1()
+        disk = udev.disk(lab, ssd)
+    say(f"  udev: {disk}")
+    assert disk.there == "ext4"
+    assert not disk.was_looked_at
     with lab.steps.step("nova-compute starts again", 300):
         lab.start_compute()
     entry = ledger.read(lab.machine).handles[ssd.serial]
@@ -39,3 +48,4 @@ def test_a_server_finds_its_data_after_the_host_lost_its_power(
         servers.delete(lab, server)
         wait_until_available(lab, *free)
     assert content.first_data(lab.machine.backing_image(ssd.name)) is None
+    assert not udev.held(lab)
