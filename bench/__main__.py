@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.stage import Size
 
 # isort: split
-from bench import audit, guest_config, parsing, report
+from bench import audit, guest_config, parsing, report, rounds
 from bench.watching import Watch
 
 FULL = Size(64, 64)
@@ -24,24 +24,26 @@ GUESTS = (Size(8, 0), Size(4, 4))
 def main() -> None:
     """Measure, in the order of the table."""
     arguments = _arguments()
-    rounds, size = (2, SMALL) if arguments.quick else (100, FULL)
+    repeated, size = (2, SMALL) if arguments.quick else (100, FULL)
     # Between two hosts Nova's log would go to the terminal.
     logging.getLogger("nova").setLevel(logging.WARNING)
     watch = Watch()
-    audits = [audit.measure(size, rounds, watch)]
-    parsings, cyborg = parsing.measure(rounds, arguments.cyborg)
-    configs = [guest_config.measure(guest, rounds, watch) for guest in GUESTS]
-    print(report.table(audits, parsings, cyborg, configs))
+    audits = [audit.measure(size, repeated, watch)]
+    parsings, cyborg = parsing.measure(repeated, arguments.cyborg)
+    configs = [guest_config.measure(guest, repeated, watch) for guest in GUESTS]
+    started = rounds.measure(size.ssds, repeated, watch)
+    print(report.table(audits, parsings, cyborg, configs, started))
     if arguments.json:
         figures = {
             "nova": metadata.version("nova"),
             "python": platform.python_version(),
             "processors": os.cpu_count(),
-            "rounds": rounds,
+            "rounds": repeated,
             "audit": [asdict(one) for one in audits],
             "beside": cyborg,
             "parsing": [asdict(one) for one in parsings],
             "guest_config": [asdict(one) for one in configs],
+            "start": asdict(started),
         }
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
         print(f"\nas JSON: {arguments.json}")

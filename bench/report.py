@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from bench.audit import Audit
 from bench.guest_config import GuestConfig
 from bench.parsing import Parsing
+from bench.rounds import Rounds
 
 Row = tuple[str, str, str]
 
 
-def table(audits: Sequence[Audit], parsings: Sequence[Parsing], cyborg: str, configs: Sequence[GuestConfig]) -> str:
+def table(
+    audits: Sequence[Audit], parsings: Sequence[Parsing], cyborg: str, configs: Sequence[GuestConfig], started: Rounds
+) -> str:
     """Lay out every figure with what it is compared with."""
     rows: list[Row] = [("", "nova_accel", "beside")]
     for audit in audits:
@@ -32,10 +35,21 @@ def table(audits: Sequence[Audit], parsings: Sequence[Parsing], cyborg: str, con
         )
         for one in configs
     ]
+    rows += _started(started)
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def _started(one: Rounds) -> list[Row]:
+    return [
+        (f"{one.servers} servers with an SSD each, median", "", "Nova's audit"),
+        ("  start of nova-compute, our part of it", _ms(one.start_ms), _beside(one.start_ms, one.audit_ms)),
+        ("  a round in the background", _ms(one.round_ms), _beside(one.round_ms, one.audit_ms)),
+        ("    of it, asking Nova's database", _ms(one.claims_ms), ""),
+        ("    of it, comparing with the ledger", _ms(one.reconcile_ms), ""),
+    ]
 
 
 def _audit(one: Audit) -> list[Row]:
