@@ -107,6 +107,16 @@ class DemoHost(RecordedHost):
         """See :class:`nova_accel.host.Host`."""
         self._identified("zero", address, serial)[namespace].zero(offset_bytes, length_bytes)
 
+    def sanitize(self, address: str, serial: str, method: str) -> None:
+        """None of the recorded controllers offers it; so one answered when it was asked."""
+        self._identified("sanitize", address, serial)
+        raise PrivilegedCallError("sanitize", "NVMe status: Invalid Command Opcode")
+
+    def sanitize_log(self, address: str, serial: str) -> str:
+        """See :meth:`sanitize`."""
+        self._identified("sanitize_log", address, serial)
+        raise PrivilegedCallError("sanitize_log", "NVMe status: Invalid Field in Command")
+
     def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
         """See :class:`nova_accel.host.Host`; the very byte is also in the first chunk."""
         found = self._identified("first_nonzero", address, serial)[namespace].first_data(offset_bytes, length_bytes)

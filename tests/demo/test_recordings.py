@@ -86,6 +86,37 @@ def test_an_ssd_on_vfio_shows_nothing_and_comes_back_with_its_content(host: Demo
     assert host.first_nonzero(FREE, SERIAL, "nvme0n1", 0, 1 << 30) == -1
 
 
+def test_a_part_becomes_zero_and_the_rest_stays(host: DemoHost) -> None:
+    behind = host.at(FREE)
+    for offset_bytes in (0, 5 << 20, 9 << 20):
+        behind.write(offset_bytes, b"x" * (3 << 20))
+    host.zero(FREE, SERIAL, "nvme0n1", "write-zeroes", 4 << 20, 6 << 20)
+    assert behind.first_data(4 << 20) == 10 << 20
+    assert behind.read(0, 3 << 20) == b"x" * (3 << 20)
+    assert behind.file.stat().st_size == behind.size_bytes
+
+
+def test_a_namespace_is_zeroed_by_parts_too(host: DemoHost) -> None:
+    one = next(
+        one
+        for one in ndctl.parse(host.ndctl()).namespaces
+        if one.mode == "devdax" and one.chardev and one.label_uuid and not host.namespace_users([one.dev])
+    )
+    uuid = one.label_uuid or ""
+    host.at(host.link_namespace(one.dev, uuid)).write(one.size_bytes - 3, b"end")
+    host.zero_namespace(one.dev, uuid, 0, one.size_bytes - 1)
+    assert host.namespace_first_nonzero(one.dev, uuid, 0, one.size_bytes) == one.size_bytes - 1
+    host.zero_namespace(one.dev, uuid, one.size_bytes - 1, 1)
+    assert host.namespace_first_nonzero(one.dev, uuid, 0, one.size_bytes) == -1
+
+
+def test_none_of_the_recorded_ssds_sanitizes_itself(host: DemoHost) -> None:
+    with pytest.raises(PrivilegedCallError, match="Invalid Command Opcode"):
+        host.sanitize(FREE, SERIAL, "sanitize-block")
+    with pytest.raises(PrivilegedCallError, match="Invalid Field in Command"):
+        host.sanitize_log(FREE, SERIAL)
+
+
 @pytest.mark.parametrize(
     ("address", "serial", "words"),
     [(FREE, "ANOTHER", f"is {SERIAL}, not ANOTHER"), ("0000:0a:00.0", "Q35R3WS8PDL2O1XMA3RT", "in use by this host")],
