@@ -83,6 +83,7 @@ PARSERS = {
     "swaps": OfLines(swaps.parse, is_swap, real("recorded/proc-swaps.txt")),
     "ndctl list": OfJson(ndctl.parse, real("captures/nd-09-all-list-NRDvi.json")),
     "nvme id-ctrl": OfJson(nvme.parse_id_ctrl, real("captures/nvme0-id-ctrl.json")),
+    "nvme sanitize-log": OfJson(nvme.parse_sanitize_log, real("composed/sanitize-log-1.16-under-way.json")),
     "nvme smart-log": OfJson(nvme_health.parse, real("captures/nvme2-smart.json")),
     # Root's side has this one to itself.
     "wipefs": OfJson(partial(signatures.parse, names=("nvme3n1",)), real("recorded/wipefs-lvm.json"), Failed),
@@ -174,6 +175,13 @@ JSON = st.recursive(
                     "oncs",
                     "critical_warning",
                     "percent_used",
+                    "nvme0",
+                    "sprog",
+                    "sstat",
+                    "status",
+                    "cdw10_info",
+                    "tnvmcap",
+                    "unvmcap",
                     "signatures",
                     "type",
                 ]
@@ -187,7 +195,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("tool", ["ndctl list", "nvme id-ctrl", "nvme smart-log", "wipefs"])
+@pytest.mark.parametrize("tool", ["ndctl list", "nvme id-ctrl", "nvme sanitize-log", "nvme smart-log", "wipefs"])
 @given(document=JSON)
 @hard
 def test_json_of_another_sort(tool, document):

@@ -55,7 +55,13 @@ def test_names_alone_are_refused_line_by_line():
 
 @pytest.mark.parametrize("name", recordings("nvme id-ctrl"))
 def test_every_recorded_controller_can_format_and_write_zeroes(name):
-    assert nvme.parse_id_ctrl(text(name)) == nvme.ControllerAbilities(can_format=True, can_write_zeroes=True)
+    found = nvme.parse_id_ctrl(text(name))
+    assert (found.can_format, found.can_write_zeroes) == (True, True)
+
+
+def test_the_recorded_controller_with_virtual_functions_says_that_it_may_not_be_alone():
+    shared = {name for name in recordings("nvme id-ctrl") if nvme.parse_id_ctrl(text(name)).is_shared}
+    assert shared == {"nvme-id-ctrl-sriov.json"}
 
 
 @pytest.mark.parametrize("vendor_name", ["Inspur Electronic Information Industry Co., Ltd.", "IEIT SYSTEMS Co., Ltd"])
