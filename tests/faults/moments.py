@@ -45,10 +45,14 @@ def settle(cloud: Cloud) -> None:
     given_up = time.monotonic() + _LONGEST_S
     while time.monotonic() < given_up:
         with contextlib.suppress(OpenStackApiException):
-            if not any(server["OS-EXT-STS:task_state"] for server in cloud.api.get_servers()):
+            if not any(map(_is_busy, cloud.api.get_servers())):
                 return
         time.sleep(_POLL_S)
     print("something is still being done, or will never be")
+
+
+def _is_busy(server: dict) -> bool:
+    return server["status"] == "BUILD" or server["OS-EXT-STS:task_state"] is not None
 
 
 def asking_for_a_server(cloud: Cloud, flavor: str) -> Callable[[], Any]:

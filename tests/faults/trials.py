@@ -12,7 +12,7 @@ _WRITING = (_MADE, _DELETED)
 def all_trials() -> list[Trial]:
     """In the order of the table."""
     return [
-        *during("Placement answers errors", faulty.placement_answers_errors),
+        *during("Placement answers errors", faulty.placement_answers_errors, (_MADE, _DELETED, _QUIET)),
         *during("Placement finds conflicts", faulty.placement_finds_conflicts, _WRITING),
         *during("Placement's answers get lost", faulty.placement_answers_get_lost, _WRITING),
         *during("libvirt is gone", faulty.libvirt_is_gone),
