@@ -1,5 +1,6 @@
 """Everything that can happen to one compute host, as rules for hypothesis' stateful testing."""
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -473,8 +474,7 @@ class Host(RuleBasedStateMachine):
     @is_down
     @rule()
     def ledger_is_lost(self):
-        for path in Path(self.world.settings.ledger_path).parent.iterdir():
-            path.unlink()
+        shutil.rmtree(Path(self.world.settings.ledger_path).parent)
 
     @rule(hours=st.sampled_from([-48, -1, 1, 48]))
     def clock_is_set(self, hours):

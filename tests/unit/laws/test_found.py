@@ -1,18 +1,30 @@
 """What hypothesis found in the laws, in as few steps as show it."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from nova_accel.exception import AccelError
 from tests.fakes.host import FakeSsd
-from tests.unit.test_service import ONE, ssd, start, xml_of
+from tests.unit.laws.machine import Host
+from tests.unit.laws.world import PMEM, SSD
+from tests.unit.test_service import ONE, SERVER, ssd, start, xml_of
 
-SERVER = "11111111-1111-4111-8111-111111111111"
+OLDER = "an older ledger says that a server of which Nova knows nothing more has what another one has now, and that is believed"
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    host = Host()
+    yield host
+    host.world.close()
+    host.folder.cleanup()
 
 
 def put_back(host, address):
     """Take an SSD out and put it into its slot again; the kernel's nvme driver takes it."""
     taken: FakeSsd = host.unplug(address)
-    taken.bound_to, taken.override = "nvme", ""
+    taken.bound_to, taken.override, taken.vfio_user = "nvme", "", False
     host.plug(taken)
 
 
@@ -22,11 +34,29 @@ def put_back(host, address):
 )
 def test_a_stopped_servers_ssd_that_was_out_of_its_slot_is_known_again_after_a_start_before_the_next_look(make_bench):
     bench = make_bench(ssd())
-    start(bench, "SN1", server=SERVER)
-    xml = xml_of(bench, "SN1", server=SERVER)
+    start(bench, "SN1")
+    xml = xml_of(bench, "SN1")
     put_back(bench.host, ONE)
     with pytest.raises(AccelError, match="another device"):
         bench.service.guests.prepare([bench.entry("SN1").handle], SERVER, xml)
     bench.service.work()
-    start(bench, "SN1", server=SERVER)
+    start(bench, "SN1")
     assert bench.host.ssds[ONE].bound_to == "vfio-pci"
+
+
+@pytest.mark.parametrize("runs", [True, pytest.param(False, marks=pytest.mark.xfail(strict=True, reason=OLDER))])
+@pytest.mark.parametrize("wish", [SSD, PMEM])
+def test_an_older_ledger_costs_no_server_its_data(host, wish, runs):
+    host.nova_builds_a_server(wish=(wish,))
+    host.world.back_up_ledger()
+    host.user_deletes(number=0)
+    host.world.settle()
+    host.nova_builds_a_server(wish=(wish,))
+    host.guest_writes(number=0)
+    if not runs:
+        host.user_stops(number=0)
+    host.nova_compute_is_killed(starts_again=False)
+    host.world.put_back_ledger()
+    host.nova_compute_starts()
+    host.nova_compute_works(until_done=True)
+    host.laws()
