@@ -107,7 +107,7 @@ def _of_state(entry: Entry, doing: str | None) -> str:
     if entry.state is State.AVAILABLE or entry.is_quarantined:  # the quarantine says why
         return ""
     if entry.state is State.ASSIGNED:
-        return f"server {entry.server} has it"
+        return f"server {entry.server} has it" + (f"; {entry.reason}" if entry.reason else "")
     why = doing or entry.reason
     return f"{entry.state.value}: {why}" if why else entry.state.value
 

@@ -39,6 +39,17 @@ def test_a_used_device_names_its_server(rows):
     assert used["why not available"] == f"server {SERVER} has it"
 
 
+def test_one_that_could_not_be_cleaned_for_a_rebuild_says_so(run, ledger: Ledger):
+    ledger.wiping_failed(
+        HandleId("CUSTOM_SSD", "S4EVUSED"), "could not be cleaned for a rebuild of its server: it hangs"
+    )
+    [row] = [row for row in run("device", "list", "-f", "json").json if row["identity"] == "S4EVUSED"]
+    assert row["state"] == "assigned"
+    assert row["why not available"] == (
+        f"server {SERVER} has it; could not be cleaned for a rebuild of its server: it hangs"
+    )
+
+
 def test_a_dirty_device_says_why(rows):
     assert rows["0000:03:00.0"]["why not available"] == "dirty: not read yet"
 
