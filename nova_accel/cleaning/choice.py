@@ -9,6 +9,9 @@ from nova_accel.privsep import erasing, sanitizing
 
 _OPTION = "clean_methods"
 
+_ROUNDING = 64
+"""Namespaces take more room than they offer, for metadata (8 bytes for 512 at most) and rounding; so much of the whole is no news."""
+
 
 class Method(enum.Enum):
     """How an SSD is erased; the values are the option's words and what root's side understands."""
@@ -23,6 +26,10 @@ class Method(enum.Enum):
     OVERWRITE = erasing.OVERWRITE
     NONE = "none"
     """Nothing is erased; whoever cleans asks for this before an eraser is asked."""
+
+
+SANITIZE = (Method.SANITIZE_BLOCK, Method.SANITIZE_CRYPTO, Method.SANITIZE_OVERWRITE)
+"""What reaches all of an SSD; the others are for the namespaces it has, and only these can be read back."""
 
 
 def read_methods(values: Sequence[str]) -> tuple[Method, ...]:
@@ -58,6 +65,38 @@ def choose(methods: Sequence[Method], abilities: ControllerAbilities, serial: st
     offer = ", ".join(method.value for method in possible)
     shared = "; its NVM subsystem may have other controllers, which sanitize would reach" if abilities.is_shared else ""
     raise CleaningFailed(serial, f"nothing of [nova_accel] {_OPTION} = {asked} fits: it offers {offer}{shared}")
+
+
+def outside_bytes(abilities: ControllerAbilities, size_bytes: int) -> int:
+    """How much of an SSD is in no namespace that can be seen: a guest may have deleted, shrunk or detached one.
+
+    :param size_bytes: of the namespaces that can be seen
+    """
+    detached = abilities.total_bytes - abilities.unallocated_bytes - size_bytes
+    # Another controller may have namespaces of its own.
+    counts = not abilities.is_shared and detached * _ROUNDING > abilities.total_bytes
+    return abilities.unallocated_bytes + (detached if counts else 0)
+
+
+def choose_for_all(methods: Sequence[Method], abilities: ControllerAbilities, size_bytes: int, serial: str) -> Method:
+    """Like :func:`choose`, but only what reaches all of the SSD where some of it is in no namespace that can be seen.
+
+    :param size_bytes: of the namespaces that can be seen
+    :raises CleaningFailed: when none fits
+    """
+    outside = outside_bytes(abilities, size_bytes)
+    if not outside:
+        return choose(methods, abilities, serial)
+    possible = offered(abilities)
+    method = next((method for method in methods if method in SANITIZE and method in possible), None)
+    if method is None:
+        raise CleaningFailed(
+            serial,
+            f"{outside} bytes of it are in none of its namespaces, where a guest may have left something that only sanitize reaches, "
+            f"and [nova_accel] {_OPTION} has no sanitize that it offers; make one namespace of all of it (nvme delete-ns, create-ns, "
+            "attach-ns), then: nova-accel device clean",
+        )
+    return method
 
 
 def offered(abilities: ControllerAbilities) -> tuple[Method, ...]:

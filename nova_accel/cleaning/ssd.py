@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nova_accel.cleaning import verification
-from nova_accel.cleaning.choice import Method, choose, read_methods
+from nova_accel.cleaning.choice import SANITIZE, Method, choose_for_all, read_methods
 from nova_accel.cleaning.eraser import Progress, Proof
 from nova_accel.cleaning.sanitizing import Sanitizing
 from nova_accel.exception import CleaningFailed
@@ -14,7 +14,6 @@ from nova_accel.host import Host
 from nova_accel.model import AttachHandle
 from nova_accel.parsers import nvme
 
-_SANITIZE = (Method.SANITIZE_BLOCK, Method.SANITIZE_CRYPTO, Method.SANITIZE_OVERWRITE)
 _ZEROES = (Method.WRITE_ZEROES, Method.OVERWRITE)
 _LEAVES_NOISE = (Method.SANITIZE_CRYPTO, Method.FORMAT_CRYPTO)
 # The standard lets an SSD read as anything after these, as all ones; most read as zero.
@@ -65,8 +64,9 @@ class SsdEraser:
         """
         address, serial = handle.address, handle.id.identity
         self._host.bring_back(address)
-        method = choose(self._methods, nvme.parse_id_ctrl(self._host.id_ctrl(address, serial)), serial)
+        abilities = nvme.parse_id_ctrl(self._host.id_ctrl(address, serial))
         ssd = self._look(handle, progress)
+        method = choose_for_all(self._methods, abilities, ssd.size_bytes, serial)
         done = self._erase(ssd, method)
         nonzero = self._nonzero(ssd, self._verify)
         if nonzero is not None and method in _MAY_LEAVE_A_PATTERN:
@@ -107,7 +107,7 @@ class SsdEraser:
 
     def _erase(self, ssd: _Ssd, method: Method) -> str:
         """Erase, and say what was done."""
-        if method in _SANITIZE:
+        if method in SANITIZE:
             Sanitizing(self._host, ssd.address, ssd.serial, ssd.size_bytes, ssd.progress, self._sleep).run(method)
         elif method in _ZEROES:
             self._zero(ssd, method)

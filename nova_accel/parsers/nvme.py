@@ -12,6 +12,7 @@ _ID_CTRL = "nvme id-ctrl"
 _SANITIZE_LOG = "nvme sanitize-log"
 
 _OACS_FORMAT = 1 << 1
+_OACS_MANAGES_NAMESPACES = 1 << 3
 _ONCS_WRITE_ZEROES = 1 << 3
 _FNA_OF_ALL_NAMESPACES = 1 << 0 | 1 << 1
 _FNA_CRYPTO = 1 << 2
@@ -20,6 +21,7 @@ _CMIC_SHARED = 1 << 1 | 1 << 2
 _SCDW10_ACTION = 0b111
 
 _STATUS = re.compile(r"\((\d{1,2})\)", re.ASCII)
+_DIGITS = re.compile(r"\d{1,39}", re.ASCII)
 _ACTIONS = {2: "block", 3: "overwrite", 4: "crypto"}
 
 SANITIZE_DONE = 1 << 16
@@ -40,6 +42,10 @@ class ControllerAbilities:
     """Its NVM subsystem may have other controllers, virtual functions among them."""
     formats_all: bool = False
     """A format is for every namespace of the subsystem, whichever it was asked for."""
+    total_bytes: int = 0
+    """Of the whole NVM subsystem, where namespaces can be made and deleted; 0 where they cannot, or it does not say."""
+    unallocated_bytes: int = 0
+    """What of that is in no namespace."""
 
 
 class SanitizeStatus(enum.Enum):
@@ -83,6 +89,7 @@ def _abilities(answer: JsonObject) -> ControllerAbilities:
     oacs, oncs = _number(answer, "oacs"), _number(answer, "oncs")
     fna, sanicap = answer.integer("fna") or 0, answer.integer("sanicap") or 0
     cmic = answer.integer("cmic")
+    manages = oacs & _OACS_MANAGES_NAMESPACES
     return ControllerAbilities(
         can_format=bool(oacs & _OACS_FORMAT),
         can_write_zeroes=bool(oncs & _ONCS_WRITE_ZEROES),
@@ -92,6 +99,8 @@ def _abilities(answer: JsonObject) -> ControllerAbilities:
         can_sanitize_overwrite=bool(sanicap & _SANICAP_OVERWRITE),
         is_shared=cmic is None or bool(cmic & _CMIC_SHARED),
         formats_all=bool(fna & _FNA_OF_ALL_NAMESPACES),
+        total_bytes=_large_number(answer, "tnvmcap") if manages else 0,
+        unallocated_bytes=_large_number(answer, "unvmcap") if manages else 0,
     )
 
 
@@ -137,3 +146,17 @@ def _number(answer: JsonObject, field: str) -> int:
     if value is None:
         raise ValueError(f"no number {field}")
     return value
+
+
+def _large_number(answer: JsonObject, field: str) -> int:
+    """One of 128 bits, which the releases print as a number or as a text; 0 where it is absent."""
+    value = answer.get(field)
+    if value is None:
+        return 0
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not _DIGITS.fullmatch(value):
+        raise ValueError(f"{field} is no number of bytes")
+    return int(value)

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nova_accel.exception import DeviceLost, PrivilegedCallError
 from nova_accel.facts.roots import Roots
 from tests.fakes.pmem import FakeNamespace, FakePmem, FakeRegion, expect_part, first_nonzero, zeroed
 
 _OACS_FORMAT = 2
+_OACS_MANAGES_NAMESPACES = 8
 _FNA_CRYPTO = 4
 _CMIC_CONTROLLERS = 2
 # By method: the bit that offers it, and the number that the log calls it by.
@@ -49,6 +51,11 @@ class FakeSsd:
     """Which of the three ways to sanitize the controller offers, as in the option clean_methods."""
     shared: bool = False
     """Whether the controller says that its NVM subsystem may have others."""
+    manages_namespaces: bool = False
+    """Whether a guest can make and delete namespaces; then the controller says how much room there is."""
+    unallocated_bytes: int = 0
+    detached_bytes: int = 0
+    """Of namespaces that are not to be seen."""
     erases: bool = True
     """False: the eraser returns success and erases nothing."""
     reads_after_erase: bytes = b""
@@ -219,10 +226,16 @@ class FakeHost:
 
     def id_ctrl(self, address: str, serial: str) -> str:
         ssd = self._identified("id_ctrl", address, serial)
-        answer = {"sn": ssd.serial, "oacs": _OACS_FORMAT if ssd.can_format else 0, "oncs": 8}
+        answer: dict[str, Any] = {"sn": ssd.serial, "oacs": _OACS_FORMAT if ssd.can_format else 0, "oncs": 8}
         answer["fna"] = _FNA_CRYPTO if ssd.can_format_crypto else 0
         answer["sanicap"] = sum(_SANITIZE[method][0] for method in ssd.sanitizes)
         answer["cmic"] = _CMIC_CONTROLLERS if ssd.shared else 0
+        if ssd.manages_namespaces:
+            seen_bytes = len(ssd.names) * ssd.size_bytes
+            answer["oacs"] |= _OACS_MANAGES_NAMESPACES
+            # As the tool prints 128 bits.
+            answer["tnvmcap"] = str(seen_bytes + ssd.detached_bytes + ssd.unallocated_bytes)
+            answer["unvmcap"] = str(ssd.unallocated_bytes)
         return json.dumps(answer)
 
     def sizes(self, address: str, serial: str) -> dict[str, int]:

@@ -1,12 +1,13 @@
 """How an SSD is erased."""
 
+import dataclasses
 import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_accel.cleaning.choice import Method, choose, offered, read_methods
+from nova_accel.cleaning.choice import SANITIZE, Method, choose, choose_for_all, offered, outside_bytes, read_methods
 from nova_accel.conf import OPTIONS
 from nova_accel.exception import CleaningFailed, ConfigurationError
 from nova_accel.parsers.nvme import ControllerAbilities
@@ -96,3 +97,43 @@ def test_the_choice_is_the_first_that_is_offered_whatever_the_order(order, abili
         return
     assert chosen in possible
     assert not set(itertools.takewhile(lambda method: method is not chosen, order)) & set(possible)
+
+
+SIZES_BYTES = st.integers(0, 2**50)
+
+
+@given(ORDERS, ABILITIES, SIZES_BYTES, SIZES_BYTES, SIZES_BYTES)
+def test_what_is_in_no_namespace_is_left_to_what_reaches_it(methods, abilities, seen, unallocated, detached):
+    total = seen + unallocated + detached
+    abilities = dataclasses.replace(abilities, total_bytes=total, unallocated_bytes=unallocated)
+    try:
+        method = choose_for_all(methods, abilities, seen, "S1")
+    except CleaningFailed:
+        return
+    assert method in methods
+    assert method in offered(abilities)
+    if unallocated or (detached * 64 > total and not abilities.is_shared):
+        assert method in SANITIZE
+    else:
+        assert method is choose(methods, abilities, "S1")
+
+
+@pytest.mark.parametrize(
+    ("total", "unallocated", "shared", "outside"),
+    [
+        (0, 0, False, 0),
+        (1000, 0, False, 0),
+        (1000, 1, False, 1),
+        (0, 1, False, 1),
+        (1015, 0, False, 0),
+        (1016, 0, False, 16),
+        (2000, 500, False, 1000),
+        (2000, 500, True, 500),
+        (900, 0, False, 0),
+    ],
+)
+def test_metadata_and_another_controllers_namespaces_are_not_taken_for_something_hidden(
+    total, unallocated, shared, outside
+):
+    can = dataclasses.replace(NOTHING, is_shared=shared, total_bytes=total, unallocated_bytes=unallocated)
+    assert outside_bytes(can, 1000) == outside

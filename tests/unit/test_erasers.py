@@ -221,6 +221,42 @@ def test_an_ssd_that_may_share_its_subsystem_is_formatted_instead(erase):
     assert eraser.erase_and_verify(SSD, heard).method == "format"
 
 
+HIDING = [{"unallocated_bytes": 32 * MIB}, {"detached_bytes": 32 * MIB}, {"namespaces": 2, "detached_bytes": 4 * MIB}]
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+@pytest.mark.parametrize("methods", [(), ("format", "write-zeroes")])
+def test_what_a_guest_has_put_outside_of_the_namespaces_is_not_taken_for_clean(erase, hiding, methods):
+    host, eraser, heard = erase(*methods, manages_namespaces=True, **hiding)
+    with pytest.raises(
+        CleaningFailed, match=r"\d+ bytes of it are in none of its namespaces.*then: nova-accel device clean"
+    ):
+        eraser.erase_and_verify(SSD, heard)
+    assert did(host) == []
+    assert host.ssds[AT].override == "nvme", "it stays marked"
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+def test_a_sanitize_reaches_it_even_where_the_operator_likes_something_else_better(erase, hiding):
+    _host, eraser, heard = erase(
+        "format", "sanitize-crypto", "sanitize-block", manages_namespaces=True, sanitizes=SANITIZES, **hiding
+    )
+    assert eraser.erase_and_verify(SSD, heard).method == "sanitize-crypto, then write-zeroes"
+
+
+def test_an_ssd_whose_namespace_is_made_again_of_all_of_it_is_cleaned_as_before(erase):
+    host, eraser, heard = erase("format", manages_namespaces=True, unallocated_bytes=64 * MIB)
+    with pytest.raises(CleaningFailed, match="67108864 bytes"):
+        eraser.erase_and_verify(SSD, heard)
+    host.ssds[AT].unallocated_bytes, host.ssds[AT].size_bytes = 0, 128 * MIB
+    assert eraser.erase_and_verify(SSD, heard) == Proof("format", WHOLE)
+
+
+def test_whoever_says_to_have_cleaned_it_answers_for_what_cannot_be_read(erase):
+    _host, eraser, heard = erase(content={}, manages_namespaces=True, unallocated_bytes=MIB)
+    assert eraser.verify(SSD, heard) == WHOLE
+
+
 def test_a_controller_that_does_not_come_back_is_lost(erase):
     host, eraser, heard = erase(comes_back=False)
     for step in (eraser.erase_and_verify, eraser.verify):
