@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -180,7 +181,10 @@ def test_what_is_new_on_the_machine_is_told_but_for_the_runs_own_folder(
 
 def test_the_last_runs_are_kept_and_older_ones_go(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "SOCKET_PATH_LIMIT", 1000)
-    made = [folders.Home(tmp_path).new_run() for _ in range(folders.KEPT_RUNS + 2)]
+    made = []
+    for number in range(folders.KEPT_RUNS + 2):
+        made.append(folders.Home(tmp_path).new_run())
+        os.utime(made[-1].path, (number, number))  # two can be made within what the file system tells apart
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {run.name for run in made[2:]}
 
 
