@@ -71,6 +71,10 @@ class Five:
         for held in handles:
             self.device(held).content[NONCE_AT] = nonce(server, held)
 
+    def content(self, handles: Iterable[Held]) -> list[dict[int, bytes]]:
+        """What is on each that is not empty."""
+        return [content for held in handles if (content := self.device(held).content)]
+
     def device(self, held: Held) -> FakeSsd | FakeNamespace:
         """The hardware behind a handle."""
         machine = self._case.machines[held.host]
@@ -190,12 +194,12 @@ class Five:
             return "server", uuid
 
     def _offered(self, host: str, name: str, resource_class: str, fates: dict[str, Fate]) -> Iterator[Difference]:
-        """What Nova's claim may choose from: what is clean, and what backs an allocation; nothing that is reserved."""
+        """What Nova's claim chooses from, less what it has given already: nothing in it may be reserved, but for the server's own."""
         if host not in self._case.computes:
             return
         resources = self._case.computes[host].manager.rt.provider_tree.data(name).resources
         said = sorted(one.identifier for one in resources.get(resource_class, ()))
-        meant = sorted(identity for identity, fate in fates.items() if "reserved" not in fate.placement)
+        meant = sorted(identity for identity, fate in fates.items() if _is_known_to_nova(fate))
         if said != meant:
             yield Difference("Placement", f"Nova may choose from {said} of {name}, not from {meant}")
 
@@ -211,6 +215,10 @@ def _ledger(held: Held, entry: Entry, server: str, fate: Fate) -> Iterator[Diffe
         yield Difference("ledger", words)
     elif entry.state is not State.AVAILABLE and entry.server != server:
         yield Difference("ledger", f"{_named(held)} is {entry.state.value} to server {entry.server}, not {server}")
+
+
+def _is_known_to_nova(fate: Fate) -> bool:
+    return "reserved" not in fate.placement or "resources" in fate.nova
 
 
 def _named(held: Held) -> str:

@@ -1,7 +1,5 @@
 """What Nova does beside the devices leaves them alone, and what cannot be done is refused with all as it was."""
 
-from nova.tests.fixtures import nova as nova_fixtures
-
 from tests.functional.operations.case import OperationsTestCase
 
 
@@ -14,14 +12,14 @@ class BesideTest(OperationsTestCase):
         self.server = self.had.server
 
     def test_volumes_and_interfaces_come_and_go(self) -> None:
-        self.useFixture(nova_fixtures.CinderFixture(self))
-        volume = nova_fixtures.CinderFixture.IMAGE_BACKED_VOL
+        self.flags(host="compute1")
+        volume = self.cinder.IMAGE_BACKED_VOL
         self._attach_volume(self.server, volume)
         self.after_kept("attach a volume", self.had)
         self.api.delete_server_volume(self.server["id"], volume)
         self._wait_for_volume_detach(self.server["id"], volume)
         self.after_kept("detach a volume", self.had)
-        port = self.neutron.port_2["id"]
+        port = self.neutron.create_port({"port": self.neutron.port_2})["port"]["id"]
         self._attach_interface(self.server, port)
         self.after_kept("attach an interface", self.had)
         self._detach_interface(self.server, port)

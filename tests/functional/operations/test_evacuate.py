@@ -20,7 +20,7 @@ class EvacuateTest(OperationsTestCase):
         with self.on("compute2"):
             self._evacuate_server(self.server, expected_host="compute2", expected_state="ACTIVE")
         self.new = self.has(self.server, "compute2")
-        assert [self.five.device(one).content for one in self.new.handles] == [{}, {}]
+        assert self.five.content(self.new.handles) == []
         self.five.write(self.server["id"], self.new.handles)
 
     @pytest.mark.essential

@@ -9,7 +9,7 @@ from tests.functional.operations.case import IMAGE, SSD, Had, OperationsTestCase
 from tests.functional.operations.fates import EMPTY, KEPT
 
 # Nova drops the allocation of a server that it could not rebuild; the handle is its own all the same.
-FAILED = KEPT.but(words="has, not clean, without allocation", placement=(), domains={True, False})
+FAILED = KEPT.but(words="has, not clean, reserved", placement={"reserved"}, domains={True, False})
 
 
 class ImagesTest(OperationsTestCase):

@@ -22,34 +22,48 @@ class SwitchedOffTest(OperationsTestCase):
         self.api.put_service(service["id"], {"status": "enabled"})
         self.after_kept("service enabled again", self.had, self.boot_with_data())
 
-    def offered(self) -> dict[str, set[str]]:
-        """What Nova may give to a server, by provider."""
-        tree = self.computes["compute1"].manager.rt.provider_tree
-        found = {name: tree.data(name).resources for name in self.our_providers() if tree.exists(name)}
-        return {
-            name: {one.identifier for ones in resources.values() for one in ones} for name, resources in found.items()
-        }
+    def disable(self, status: str = "disabled") -> None:
+        (service,) = self.api.get_services(binary="nova-compute", host="compute1")
+        self.api.put_service(service["id"], {"status": status})
 
-    def restart_with(self, **options: object) -> None:
-        self.flags(group="nova_accel", **options)
+    def remove_our_providers(self) -> None:
+        """As the documentation says."""
+        for provider in self.our_providers().values():
+            self.placement.delete(f"/resource_providers/{provider['uuid']}")
+        assert self.our_providers() == {}
+
+    def test_what_a_server_leaves_while_no_driver_is_enabled_is_cleaned_once_one_is(self) -> None:
+        self.disable()
+        self.flags(enabled_drivers=[], group="nova_accel")
         self.restart_compute_service("compute1")
-
-    def test_without_its_drivers_nothing_is_offered_and_nothing_forgotten(self) -> None:
-        self.restart_with(enabled_drivers=[])
-        self.boot(self.flavor_of(SSD), "ERROR")
-        self.audit()
         self.delete(self.had.server)
-        self.boot(self.flavor_of(SSD), "ERROR")
-        self.restart_with(enabled_drivers=list(self.enabled_drivers))
-        self.after("drivers enabled again after a delete")
+        assert self.five.content(self.had.handles)
+        self.flags(enabled_drivers=list(self.enabled_drivers), group="nova_accel")
+        self.restart_compute_service("compute1")
+        self.after("delete while no driver is enabled, and back")
 
-    def test_with_libvirtdriver_again_nothing_is_offered_and_nothing_forgotten(self) -> None:
+    def test_going_back_to_libvirtdriver_leaves_nothing_and_coming_again_offers_everything_once(self) -> None:
+        self.disable()
+        self.delete(self.had.server)
+        self.after("delete before LibvirtDriver")
+        # Nova's tracker would go on with what it remembers of them: none of its claims would succeed.
+        self.crash("compute1")
+        self.remove_our_providers()
         self.flags(compute_driver="libvirt.LibvirtDriver")
-        self.restart_compute_service("compute1")
+        self.come_back("compute1")
         assert type(self.computes["compute1"].driver) is libvirt_driver.LibvirtDriver
+        self.disable("enabled")
         self.boot(self.flavor_of(SSD), "ERROR")
-        self.delete(self.had.server)
-        self.boot(self.flavor_of(SSD), "ERROR")
+        self.boot(self.flavor_of())
         self.flags(compute_driver="accel.AccelLibvirtDriver")
         self.restart_compute_service("compute1")
-        self.after("our driver again after a delete under LibvirtDriver")
+        self.after("LibvirtDriver, and back")
+        self.after_kept("boot after that", self.boot_with_data())
+
+    def test_a_host_that_is_taken_out_of_nova_leaves_nothing_in_placement(self) -> None:
+        self.delete(self.had.server)
+        self.after("delete before the host is removed")
+        self.computes["compute1"].stop()
+        (service,) = self.admin_api.get_services(host="compute1", binary="nova-compute")
+        self.admin_api.api_delete(f"/os-services/{service['id']}")
+        assert self.our_providers() == {}
