@@ -11,7 +11,7 @@ from tests.faults import jobs, machine, table
 from tests.faults.killing import template
 from tests.faults.outcome import Outcome
 from tests.faults.points import BEFORE, Point, of_calls, of_hypervisor, of_transitions
-from tests.faults.scenes import scene_of
+from tests.faults.scenes import OTHER_KILLS, scene_of
 from tests.faults.trials import all_trials
 
 QUICK = ("killed before available, claim", "killed in the middle of erase", "killed after cleaning, cleaned")
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def everything() -> list[jobs.Try]:
     """Every kill and every fault."""
-    return [*of_transitions(), *of_calls(), *of_hypervisor(), *all_trials()]
+    return [*of_transitions(), *of_calls(), *of_hypervisor(), *OTHER_KILLS, *all_trials()]
 
 
 def without_a_scene(tries: Iterable[jobs.Try]) -> list[str]:
@@ -53,7 +53,7 @@ def without_a_scene(tries: Iterable[jobs.Try]) -> list[str]:
     for one in tries:
         try:
             if isinstance(one, Point):
-                scene_of(one.what)
+                scene_of(one)
         except LookupError as error:
             missing.append(str(error))
     return missing

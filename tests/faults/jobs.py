@@ -20,7 +20,9 @@ Try = Point | Trial
 
 def fault_of(one: Try) -> str:
     """The row of the table that a try belongs to."""
-    return f"killed around: {one.what}" if isinstance(one, Point) else one.fault
+    if isinstance(one, Point):
+        return f"killed while {one.during}" if one.during else f"killed around: {one.what}"
+    return one.fault
 
 
 def title(one: Try) -> str:
@@ -62,7 +64,7 @@ def _begin(one: Try, world: World) -> int:
 def _make(one: Try) -> Callable[[World], Outcome]:
     if isinstance(one, Trial):
         return lambda world: endure(one, world)
-    return lambda world: kill(scene_of(one.what), one, world)
+    return lambda world: kill(scene_of(one), one, world)
 
 
 def _read(one: Try, world: World) -> Outcome:

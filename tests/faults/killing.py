@@ -1,6 +1,7 @@
 """Kills a process at one point, starts another over what it left, and says what was found."""
 
 import contextlib
+import dataclasses
 import importlib
 import logging
 import signal
@@ -16,7 +17,8 @@ from tests.faults.moments import Trial
 from tests.faults.outcome import Outcome
 from tests.faults.points import Point
 from tests.faults.scenes import Scene, booted_and_deleted
-from tests.faults.survival import survive
+from tests.faults.survival import OPERATOR, survive
+from tests.faults.trap import SPRUNG
 from tests.faults.world import World
 
 _PRELOADED = ("nova", "nova_accel", "os_brick", "placement")
@@ -30,7 +32,7 @@ def kill(scene: Scene, point: Point, world: World) -> Outcome:
 
 def outcome(world: World, broken: str) -> Outcome:
     """Read what the processes noted."""
-    return Outcome(tuple(world.findings.all()), world.operator_spoke, broken)
+    return Outcome(tuple(world.findings.all()), bool(world.notes(OPERATOR)), broken)
 
 
 def _why_broken(scene: Scene, point: Point, world: World) -> str:
@@ -43,11 +45,11 @@ def _why_broken(scene: Scene, point: Point, world: World) -> str:
     def act(cloud: Cloud) -> None:
         if scene.prepare is not None:
             scene.prepare(cloud)
-        cloud.trap.armed = point
+        cloud.trap.armed = dataclasses.replace(point, during="")
         scene.act(cloud)
 
     ended = live(world, "2-killed", act)
-    if ended != KILLED:
+    if ended != KILLED or SPRUNG not in world.log("2-killed").read_text():
         return f"not killed there: the scene '{scene.name}' ended with {ended}, see {world.log('2-killed')}"
     return survived(world)
 

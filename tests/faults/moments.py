@@ -28,7 +28,7 @@ class Trial:
     fault: str
     name: str
     lives: tuple[Callable[[Cloud], None], ...]
-    between: Callable[[World], None] = scenes._nothing
+    between: Callable[[World], None] = scenes.nothing
     """What happens to the files after the first life."""
 
 

@@ -48,9 +48,11 @@ class Point:
     what: str
     """A transition as ``dirty, clean``, or the name of a call of the host's."""
     when: str
+    during: str = ""
+    """The name of the scene, where it is not the one that is there for this point."""
 
     def __str__(self) -> str:
-        return f"{self.when} {self.what}"
+        return f"{self.when} {self.what}" + (f", {self.during}" if self.during else "")
 
 
 def transition(state: states.State, event: states.Event) -> str:

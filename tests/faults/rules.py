@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
-from nova_accel.model import HandleId
 from nova_accel.xml import domain
 from tests.faults.findings import Rule
 from tests.faults.world import World
@@ -16,6 +15,11 @@ from tests.faults.world import World
 if TYPE_CHECKING:
     from tests.faults.cloud import Cloud
     from tests.faults.machine import KeptHost
+
+WRITTEN = "written"
+"""Notes of who wrote on what."""
+REBUILT = "rebuilt"
+"""Notes of servers whose content Nova was told to throw away."""
 
 
 class Watch:
@@ -33,21 +37,23 @@ class Watch:
             foreign = self.machine.read(identity) - {server}
             if foreign:
                 self._world.findings.add(Rule.LEAK, f"{identity} was given to {server} with bytes of {sorted(foreign)}")
-            for other, others in self._running().items():
+            for other, others in self.running().items():
                 if other != server and identity in others:
                     self._world.findings.add(Rule.DOUBLE, f"{identity} is in the guests {server} and {other}")
             self.machine.write(identity, server)
+            self._world.note(WRITTEN, f"{server} {identity}")
 
     def erasing(self, call: str, identity: str) -> None:
         """A device is about to be erased: its ledger must say that it may be, and no guest may run with it."""
         entry = _entry(Ledger(str(self._world.ledger(self._host))), identity)
-        if entry is None or entry.state is not State.CLEANING or not entry.may_be_erased:
+        if not _may_be_erased(entry, self._world.notes(REBUILT)):
             self._world.findings.add(Rule.ERASED, f"{call} of {identity}, of which the ledger says {entry}")
-        for server, theirs in self._running().items():
+        for server, theirs in self.running().items():
             if identity in theirs:
                 self._world.findings.add(Rule.ERASED, f"{call} of {identity}, which the running guest {server} has")
 
-    def _running(self) -> dict[str, list[str]]:
+    def running(self) -> dict[str, list[str]]:
+        """The identities that each running guest has, by its server's uuid."""
         file = self._world.domains(self._host)
         kept = json.loads(file.read_text()) if file.exists() else []
         return {one["uuid"]: self._identities(one["xml"]) for one in kept if one["runs"]}
@@ -75,12 +81,16 @@ def look(cloud: Cloud, host: str = "compute1") -> None:
 
 
 def kept(cloud: Cloud, host: str = "compute1") -> None:
-    """What a running guest has written must still be there."""
-    watch = cloud.watches[host]
-    for server, identities in watch._running().items():
-        for identity in identities:
-            if len(cloud.machines[host].devices()[identity].content) != 2:
-                cloud.world.findings.add(Rule.ERASED, f"{identity} lost what the running guest {server} had written")
+    """What a guest has written must be there as long as its server has the device, unless it is rebuilt."""
+    entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
+    devices = cloud.machines[host].devices()
+    for server, _, identity in (line.partition(" ") for line in cloud.world.notes(WRITTEN)):
+        entry = entries.get(identity)
+        has_it = entry is not None and (entry.state, entry.server) == (State.ASSIGNED, server)
+        if not has_it or identity not in devices or server in cloud.world.notes(REBUILT):
+            continue
+        if list(devices[identity].content.values()) != [server.encode()] * 2:
+            cloud.world.findings.add(Rule.ERASED, f"{identity} lost what {server} has written, which still has it")
 
 
 def free_units(cloud: Cloud) -> dict[str, int]:
@@ -104,10 +114,13 @@ def claimable(cloud: Cloud, host: str) -> set[str]:
     return found
 
 
+def _may_be_erased(entry: Entry | None, rebuilt: list[str]) -> bool:
+    if entry is None:
+        return False
+    if entry.state is State.ASSIGNED:
+        return entry.server in rebuilt
+    return entry.state is State.CLEANING and entry.may_be_erased
+
+
 def _entry(ledger: Ledger, identity: str) -> Entry | None:
     return next((one for one in ledger.entries().values() if one.handle.identity == identity), None)
-
-
-def handles(cloud: Cloud, host: str = "compute1") -> dict[str, HandleId]:
-    """Every handle of a host's ledger, by identity."""
-    return {handle.identity: handle for handle in cloud.ledger(host).entries()}

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import Event, State
 from tests.faults.cloud import HOST, Cloud
-from tests.faults.points import BEFORE, DOMAIN_ENDS, DOMAIN_STARTS, Point, transition
+from tests.faults.points import AFTER, BEFORE, DOMAIN_ENDS, DOMAIN_STARTS, MIDDLE, Point, transition
+from tests.faults.rules import REBUILT
 from tests.faults.world import World
 
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
 
 
-def _nothing(_: World) -> None:
-    pass
+def nothing(_: World) -> None:
+    """The files stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,15 @@ class Scene:
     name: str
     act: Callable[[Cloud], None]
     """With the trap armed; in a process of its own when there is an earlier life."""
-    reaches: tuple[str, ...]
+    reaches: tuple[str, ...] = ()
+    """For what it is there."""
     prepare: Callable[[Cloud], None] | None = None
     """Before, in the same process."""
     earlier: Callable[[Cloud], None] | None = None
     """Before, in a process that ends where it stands."""
     earlier_ends: Point | None = None
     """Where it is killed."""
-    between: Callable[[World], None] = _nothing
+    between: Callable[[World], None] = nothing
     """What happens to the files after the earlier life."""
 
 
@@ -75,6 +77,20 @@ def started_with_a_server_on(**abilities: object) -> Callable[[Cloud], None]:
 def reboot_hard(cloud: Cloud) -> None:
     (server,) = cloud.api.get_servers()
     cloud._reboot_server(server, hard=True)
+
+
+def rebuild(cloud: Cloud) -> None:
+    """Nova has its content erased, and it keeps its devices."""
+    (server,) = cloud.api.get_servers()
+    cloud.world.note(REBUILT, server["id"])
+    cloud._rebuild_server(server, "155d900f-4e14-4e4c-a73d-069cbf4541e6")
+
+
+def shelve(cloud: Cloud) -> None:
+    (server,) = cloud.api.get_servers()
+    cloud.flags(shelved_offload_time=0)
+    cloud._shelve_server(server, expected_state="SHELVED_OFFLOADED")
+    cloud.round()
 
 
 def refuse(call: str) -> Callable[[], None]:
@@ -263,12 +279,31 @@ SCENES = (
 )
 
 
-def scene_of(what: str) -> Scene:
-    """The scene that reaches a transition or a call.
+OTHER_SCENES = (
+    Scene("a server is rebuilt", prepare=started_with_a_server, act=rebuild),
+    Scene("a server is shelved and offloaded", prepare=started_with_a_server, act=shelve),
+    Scene("a server is rebooted hard", prepare=started_with_a_server, act=reboot_hard),
+)
+"""What else goes on where a kill could do harm."""
 
-    :raises LookupError: when there is none: it was added without one
+OTHER_KILLS = tuple(
+    Point(what, when, scene)
+    for scene, points in (
+        ("a server is rebuilt", (("bring_back", MIDDLE), ("erase", MIDDLE), ("zero_namespace", AFTER))),
+        ("a server is rebuilt", ((DOMAIN_ENDS, AFTER), (DOMAIN_STARTS, BEFORE))),
+        ("a server is shelved and offloaded", ((DOMAIN_ENDS, AFTER), (transition(_S, Event.RELEASE), BEFORE))),
+        ("a server is rebooted hard", ((DOMAIN_ENDS, AFTER), ("check_namespace", AFTER), (DOMAIN_STARTS, AFTER))),
+    )
+    for what, when in points
+)
+
+
+def scene_of(point: Point) -> Scene:
+    """The scene that reaches a point.
+
+    :raises LookupError: when there is none: a transition or a call was added without one
     """
-    for scene in SCENES:
-        if what in scene.reaches:
+    for scene in (*SCENES, *OTHER_SCENES):
+        if scene.name == point.during or (not point.during and point.what in scene.reaches):
             return scene
-    raise LookupError(f"no scene in tests/faults/scenes.py reaches {what!r}")
+    raise LookupError(f"no scene in tests/faults/scenes.py reaches {point.what!r}")

@@ -10,6 +10,7 @@ from tests.faults import rules
 from tests.faults.cloud import HOST, Cloud
 from tests.faults.findings import Rule
 
+OPERATOR = "operator"
 _ROUNDS = 3
 _SSD_TOO = "resources{}:CUSTOM_SSD"
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
@@ -78,7 +79,9 @@ def _speak(cloud: Cloud) -> None:
     """Do what an operator is told to do about what is left, the gentler thing first."""
     for erase_foreign_data in (False, True):
         for identity in _missing(cloud):
-            cloud.world.spoke(f"{identity} (erase foreign data: {erase_foreign_data}): {_entry(cloud, identity)}")
+            cloud.world.note(
+                OPERATOR, f"{identity} (erase foreign data: {erase_foreign_data}): {_entry(cloud, identity)}"
+            )
             _rebind(cloud, identity)
             operator = cloud.ledger().operator
             try:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from tests.faults.points import Point
 
+SPRUNG = "killed here:"
+
 
 @dataclass
 class Trap:
@@ -25,4 +27,5 @@ class Trap:
         if point == self.armed:
             if first is not None:
                 first()
+            os.write(1, f"{SPRUNG} {point}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)

@@ -52,15 +52,15 @@ class World:
         """Where the copy of a ledger is."""
         return self.folder / f"{host}.copy"
 
-    def spoke(self, about: str) -> None:
-        """Note that an operator had to say something."""
-        with (self.folder / "operator").open("a") as file:
-            file.write(about + "\n")
+    def note(self, what: str, line: str) -> None:
+        """Note a line about something, for whichever process comes next."""
+        with (self.folder / what).open("a") as file:
+            file.write(line + "\n")
 
-    @property
-    def operator_spoke(self) -> bool:
-        """Whether an operator had to say something."""
-        return (self.folder / "operator").exists()
+    def notes(self, what: str) -> list[str]:
+        """All lines about something."""
+        file = self.folder / what
+        return file.read_text().splitlines() if file.exists() else []
 
     @property
     def findings(self) -> Findings:
