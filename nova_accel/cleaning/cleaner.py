@@ -179,7 +179,8 @@ class Cleaner:
 
     def _fail(self, handle: AttachHandle, attempt: Attempt, entry: Entry, error: AccelError) -> None:
         lost = isinstance(error, DeviceLost)
-        retry_at = None if lost else retries.next_at(entry.failures + 1, self._policy.attempts, self._clock())
+        by_itself = not lost and not self._policy.one_time_use
+        retry_at = retries.next_at(entry.failures + 1, self._policy.attempts, self._clock()) if by_itself else None
         then = f"tried again at {retry_at}" if retry_at else "not tried again by itself: nova-accel device clean does"
         if lost:
             self._ledger.quarantine(handle.id, str(error))

@@ -16,6 +16,7 @@ from nova_accel.ledger.file import LedgerFile
 LOG = logging.getLogger(__name__)
 
 _COUNTER = "claims"
+_WAS_OLDER = "was older"
 
 
 class Age:
@@ -55,10 +56,19 @@ class Age:
         return max(remembered - counted, 0)
 
     def is_up_to_date(self) -> None:
-        """Note that the claims which are missing were dealt with."""
+        """Note that the claims which are missing were dealt with, and that there were such."""
         missing = self.claims_missing()
         with self._file.transaction() as connection:
             self.count(connection, missing)
+            connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, 1)", (_WAS_OLDER,))
+
+    def was_older(self) -> bool:
+        """Whether this ledger was ever an older copy of itself, so that it may give a handle to the wrong server.
+
+        :raises nova_accel.exception.LedgerError: when it cannot be read
+        """
+        with self._file.connection() as connection:
+            return connection.execute("SELECT 1 FROM note WHERE name = ?", (_WAS_OLDER,)).fetchone() is not None
 
 
 def _counted(connection: sqlite3.Connection) -> int:

@@ -77,6 +77,14 @@ class Ledger:
             if known is None or known.state is not State.ASSIGNED:
                 apply(connection, handle, Event.ADOPT, server=server, released=None)
 
+    def hand_on(self, handle: HandleId, server: str, owner: str) -> None:
+        """Note that another server has what this ledger gave to one that is gone: it is older than that; nothing is released by it."""
+        with self._file.transaction() as connection:
+            known = required(connection, handle, owner)
+            if known.state is State.ASSIGNED and known.server == server:
+                apply(connection, handle, Event.RELEASE, server=None, released=None)
+                apply(connection, handle, Event.ADOPT, server=owner, released=None)
+
     def claim(self, handles: Sequence[HandleId], server: str) -> tuple[HandleId, ...]:
         """Give handles to a server, all or none. From now on they count as used.
 
@@ -204,6 +212,20 @@ class Ledger:
             for row in rows:
                 apply(connection, entry(row).handle, Event.HOST_USED_IT, server=None, released=None, reason=reason)
         return len(rows)
+
+    def take_back_unproven(self) -> int:
+        """Have erased what was offered with its content, because the operator does not want that any more.
+
+        :returns: how many handles that were
+        """
+        found = [one for one in self.entries().values() if one.unproven and one.state is State.AVAILABLE]
+        if found:
+            with self._file.transaction() as connection:
+                for one in found:
+                    if required(connection, one.handle, "nobody").state is State.AVAILABLE:
+                        why = "its last server is gone, and it was not erased then: clean_methods was none"
+                        apply(connection, one.handle, Event.HOST_USED_IT, server=None, released=why, reason=why)
+        return len(found)
 
     def probe(self) -> None:
         """Write something of no meaning.

@@ -37,6 +37,11 @@ class PciAttacher:
         before = pci.read(self._host.roots, address)
         if before is None:
             raise HandleUnavailable(identity, server, f"nothing is at {address} any more")
+        if before.incarnation != candidate.incarnation:
+            # Before it is bound: on vfio-pci nothing would say any more what it is.
+            raise HandleUnavailable(
+                identity, server, f"another device is at {address} now, or the same was put in again since the last look"
+            )
         expected_empty = fresh and not self._is_unproven(candidate)
         if before.kernel_driver != _VFIO:
             if expected_empty:

@@ -278,5 +278,6 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             others=lambda: other_owners.others(self),
             in_use=lambda leftover: nova_private.is_in_use(self.virtapi, leftover),
             claims=lambda: nova_private.claims(host),
+            claimants=lambda: nova_private.claimants(host),
             placed=lambda: other_owners.placed(self),
         )

@@ -1,5 +1,6 @@
 """Every touch of Nova that its public driver interface does not offer. Each has a test that fails when Nova changes it."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,11 @@ CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 # A server that is not built yet, or that failed, may claim what it never gets.
+# A failed one counts too: what it left behind may be the only copy.
+_UNFINISHED = [
+    *("queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating", "finished"),
+    *("reverting", "error", "failed"),
+]
 _WITHOUT_CLAIM = (vm_states.BUILDING, vm_states.ERROR, vm_states.DELETED, vm_states.SHELVED_OFFLOADED)
 
 
@@ -134,6 +140,25 @@ def claims(host: str) -> dict[str, frozenset[HandleId]]:
             )
         )
     }
+
+
+def claimants(host: str) -> dict[HandleId, set[str]]:
+    """Which servers have, or may go back to, handles of a host: those on it, and those whose move from or to it is unfinished.
+
+    :raises Exception: what Nova's objects raise when the database cannot be asked
+    """
+    context = nova_context.get_admin_context()
+    wanted = ["resources", "migration_context"]
+    servers = {one.uuid: one for one in InstanceList.get_by_host(context, host, expected_attrs=wanted)}
+    for migration in MigrationList.get_by_filters(context, {"host": host, "status": _UNFINISHED}):
+        if migration.instance_uuid not in servers:
+            with contextlib.suppress(nova_exception.InstanceNotFound):
+                servers[migration.instance_uuid] = Instance.get_by_uuid(context, migration.instance_uuid, wanted)
+    found: dict[HandleId, set[str]] = {}
+    for uuid, server in servers.items():
+        for handle in _claimed_by(server):
+            found.setdefault(handle, set()).add(uuid)
+    return found
 
 
 def detach(driver: Any, guest: Any, server: str, alias: str, conf: Callable[[bool], Any]) -> None:

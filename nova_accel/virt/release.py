@@ -23,6 +23,7 @@ LOG = logging.getLogger(__name__)
 
 _WAITS = "waits for whoever cleans it: nova-accel device clean --done-by ([nova_accel] one_time_use)"
 
+ClaimantsOf = Callable[[], Mapping[HandleId, Collection[str]]]
 FactsOf = Callable[[str], ServerFacts | None]
 
 
@@ -37,12 +38,15 @@ class Releaser:
         place: Callable[[Candidate], str],
         *,
         one_time_use: bool = False,
+        claimants: ClaimantsOf = dict,
     ) -> None:
         """Release nothing yet.
 
         :param place: what names a device in a domain's XML
         :param one_time_use: whether others clean what servers release
+        :param claimants: which servers Nova's database gives what this host has to, whatever is happening to them
         """
+        self._claimants = claimants
         self._one_time_use = one_time_use
         self._inventory = inventory
         self._ledger = ledger
@@ -54,6 +58,8 @@ class Releaser:
 
         :returns: what it had, to be cleaned now
         """
+        if self._ledger.age.was_older():
+            self._keep_for_owners(list(self._ledger.of_server(server)))
         handles = self._ledger.release(server, evidence)
         for handle in handles:
             LOG.info("%s is released by server %s: %s", handle, server, evidence)
@@ -70,14 +76,39 @@ class Releaser:
         assigned = [e for e in self._ledger.entries().values() if e.state is State.ASSIGNED and e.server is not None]
         doubtful = [entry for entry in assigned if not self._is_in_domain(entry, domains)]
         known = {server: facts(server) for server in sorted({entry.server or "" for entry in doubtful})}
+        kept: set[HandleId] | None = None
         for entry in doubtful:
             # Where the device is away, it cannot be told from the domain's XML whether it is still meant.
             unclear = entry.server in domains and self._inventory.candidate(entry.handle) is None
             why = why_gone(here, entry.handle, known[entry.server or ""], in_a_domain=unclear)
-            if why is not None:
+            if why is not None and kept is None:  # asked only where something would be erased
+                kept = self._keep_for_owners(doubtful)
+            if why is not None and entry.handle not in (kept or ()):
                 self._ledger.release_one(entry.handle, entry.server or "", why)
                 LOG.info("%s is released by server %s: %s", entry.handle, entry.server, why)
         return any(self._ledger.entries()[entry.handle].state is not State.ASSIGNED for entry in doubtful)
+
+    def _keep_for_owners(self, entries: Iterable[Entry]) -> set[HandleId]:
+        """Keep what Nova gave to other servers than this ledger says: it is an older copy, and erasing would hit the wrong one.
+
+        :returns: what is not to be released
+        """
+        claimants = self._claimants()
+        kept = set()
+        for entry in entries:
+            others = set(claimants.get(entry.handle, ())) - {entry.server}
+            if not others:
+                continue
+            kept.add(entry.handle)
+            LOG.error(
+                "The ledger gives %s to server %s and Nova to %s: it is kept",
+                entry.handle,
+                entry.server,
+                ", ".join(others),
+            )
+            if len(others) == 1:
+                self._ledger.hand_on(entry.handle, entry.server or "", others.pop())
+        return kept
 
     def _is_in_domain(self, entry: Entry, domains: Mapping[str, Collection[str]]) -> bool:
         candidate = self._inventory.candidate(entry.handle)

@@ -33,7 +33,7 @@ from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
 from nova_accel.virt.leftovers import Leftovers
 from nova_accel.virt.reconcile import Placed, Reconciler
-from nova_accel.virt.release import FactsOf, Releaser
+from nova_accel.virt.release import ClaimantsOf, FactsOf, Releaser
 
 LOG = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ class NovaSide:
     """Whether Placement has an allocation from what has vanished."""
     claims: Callable[[], Mapping[str, Collection[HandleId]]] = dict
     """What Nova's database says that the servers of this host have, with which nothing is happening now."""
+    claimants: ClaimantsOf | None = None
+    """Which servers Nova's database gives handles of this host to, whatever is happening to them; None: see ``claims``."""
     placed: Callable[[], Collection[Placed]] = tuple
     """What of ours stands in the XML of libvirt's domains."""
 
@@ -112,6 +114,7 @@ class AccelService:
             _cleaner(settings, host, self.ledger),
             self.guests.place,
             one_time_use=settings.one_time_use,
+            claimants=nova.claimants or (lambda: _by_handle(nova.claims())),
         )
         self.reconciler = Reconciler(host, self.inventory, self.ledger)
         self.leftovers = Leftovers(nova.in_use)
@@ -228,6 +231,8 @@ class AccelService:
         return bool(handles)
 
     def _begin_cleaning(self) -> bool:
+        if self._settings.clean_methods != ("none",):
+            self.ledger.take_back_unproven()
         self.releaser.wait_for_others()
         for handle in self.releaser.due():
             self.cleanings.begin(handle)
@@ -308,6 +313,14 @@ class AccelService:
         except Exception:  # Nova, libvirt or the message bus: the next round tries again
             LOG.exception("%s failed", doing)
         return False
+
+
+def _by_handle(claims: Mapping[str, Collection[HandleId]]) -> dict[HandleId, set[str]]:
+    found: dict[HandleId, set[str]] = {}
+    for server, handles in claims.items():
+        for handle in handles:
+            found.setdefault(handle, set()).add(server)
+    return found
 
 
 def _cleaner(settings: Settings, host: Host, ledger: Ledger) -> Cleaner:

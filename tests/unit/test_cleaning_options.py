@@ -43,6 +43,13 @@ def test_what_a_server_wrote_is_not_taken_for_the_hosts_after_a_reboot(passed_on
     assert passed_on.host.ssds[ONE].bound_to == "vfio-pci"
 
 
+def test_what_was_passed_on_is_erased_once_the_operator_wants_that_again(passed_on, make_bench):
+    bench = make_bench(host=passed_on.host)  # nova-compute was started again, with other options
+    assert bench.state("SN1") == "available"
+    assert bench.host.ssds[ONE].content == {}
+    assert not bench.entry("SN1").unproven
+
+
 def test_what_the_host_takes_is_not_passed_on(passed_on):
     passed_on.host.bring_back(ONE)
     passed_on.host.settle(ONE)

@@ -151,7 +151,7 @@ def test_another_ssd_in_the_slot_is_not_attached_in_the_old_ones_name(make_bench
     xml = xml_of(bench, "SN1")
     bench.host.unplug(ONE)
     bench.host.plug(ssd(serial="SN2"))
-    with pytest.raises(PrivilegedCallError, match=r"holds the SSD with serial SN2, not SN1"):
+    with pytest.raises(HandleUnavailable, match=r"another device is at 0000:01:00.0 now"):
         bench.service.guests.prepare([ssd_handle("SN1")], SERVER, xml)
     assert bench.state("SN1") == "available"
     assert bench.host.ssds[ONE].bound_to == "nvme"

@@ -10,8 +10,6 @@ from tests.unit.laws.machine import Host
 from tests.unit.laws.world import PMEM, SSD
 from tests.unit.test_service import ONE, SERVER, ssd, start, xml_of
 
-OLDER = "an older ledger says that a server of which Nova knows nothing more has what another one has now, and that is believed"
-
 
 @pytest.fixture
 def host() -> Iterator[Host]:
@@ -28,10 +26,6 @@ def put_back(host, address):
     host.plug(taken)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="it is bound to vfio-pci before it shows that it was away, and then shows its serial number to nobody any more",
-)
 def test_a_stopped_servers_ssd_that_was_out_of_its_slot_is_known_again_after_a_start_before_the_next_look(make_bench):
     bench = make_bench(ssd())
     start(bench, "SN1")
@@ -44,7 +38,7 @@ def test_a_stopped_servers_ssd_that_was_out_of_its_slot_is_known_again_after_a_s
     assert bench.host.ssds[ONE].bound_to == "vfio-pci"
 
 
-@pytest.mark.parametrize("runs", [True, pytest.param(False, marks=pytest.mark.xfail(strict=True, reason=OLDER))])
+@pytest.mark.parametrize("runs", [True, False])
 @pytest.mark.parametrize("wish", [SSD, PMEM])
 def test_an_older_ledger_costs_no_server_its_data(host, wish, runs):
     host.nova_builds_a_server(wish=(wish,))
