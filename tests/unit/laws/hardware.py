@@ -21,6 +21,10 @@ class Killed(BaseException):
     """nova-compute gets SIGKILL; no ``except Exception`` survives that."""
 
 
+def _nothing() -> None:
+    pass
+
+
 class TroubledHost:
     """A fake host, each of whose calls can be told to go wrong the next time."""
 
@@ -29,6 +33,9 @@ class TroubledHost:
         self.roots = host.roots
         self.armed: dict[str, str] = {}
         """By call: "fail", "hang", "lie", "kill before" or "kill after"."""
+        self.meanwhile: dict[str, Callable[[], None]] = {}
+        """What happens right before a call of a background job, which holds no lock that anybody else wants."""
+        self.in_background = False
         self.failures = 0
         self.on_kill: Callable[[], None] = lambda: None
 
@@ -38,6 +45,8 @@ class TroubledHost:
 
     def _troubled(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def troubled(*args: Any, **kwargs: Any) -> Any:
+            if self.in_background:
+                self.meanwhile.pop(name, _nothing)()
             trouble = self.armed.pop(name, "")
             if trouble == "lie":
                 return None

@@ -64,6 +64,7 @@ class World:
         self.service: AccelService | None = None
         self.jobs: list[Callable[[], None]] = []
         self._frozen: Path | None = None
+        self._depth = 0
         self._looked_at: tuple[object, int] = (None, 0)
         self.start()
         self.settle()
@@ -108,19 +109,25 @@ class World:
         self.service = None
         self.jobs.clear()
         self.host.armed.clear()
+        self.host.meanwhile.clear()
 
     @contextlib.contextmanager
     def may_be_killed(self) -> Iterator[None]:
         """Let nova-compute be killed at the host's border; what it does while the exception passes has not happened."""
+        self._depth += 1
         try:
             yield
         except Killed:
+            if self._depth > 1:
+                raise
             self.stop()
             state = Path(self.settings.ledger_path).parent
             if self._frozen is not None:
                 shutil.rmtree(state)
                 self._frozen.rename(state)
                 self._frozen = None
+        finally:
+            self._depth -= 1
 
     def _killed(self) -> None:
         state = Path(self.settings.ledger_path).parent
@@ -130,7 +137,14 @@ class World:
     def run_job(self, number: int) -> None:
         """Let one of the deferred jobs run."""
         with self.may_be_killed():
-            self.jobs.pop(number % len(self.jobs))()
+            self._run(self.jobs.pop(number % len(self.jobs)))
+
+    def _run(self, job: Callable[[], None]) -> None:
+        self.host.in_background = True
+        try:
+            job()
+        finally:
+            self.host.in_background = False
 
     def back_up_ledger(self) -> None:
         """Keep a copy of the ledger, as somebody does who copies files."""
@@ -151,7 +165,7 @@ class World:
         for _ in range(2):
             self.up.work()
             while self.jobs:
-                self.jobs.pop(0)()
+                self._run(self.jobs.pop(0))
 
     def audit(self) -> None:
         """Nova counts what is given out, and updates its providers."""
