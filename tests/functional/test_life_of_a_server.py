@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from nova import context as nova_context
 from nova import exception as nova_exception
-from nova.tests.functional.api.client import OpenStackApiException
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_accel.model import HandleId
+from nova_accel.virt import nova_private
 from tests.functional import base
 
 ONE = "0000:01:00.0"
@@ -230,6 +230,8 @@ class MovedServerTest(base.AccelTestCase):
         self.work()
         assert self.source.content == SECRET
         assert (self.state("SN01", "compute1"), self.state("SN01", "compute2")) == ("assigned", "assigned")
+        for host in ("compute1", "compute2"):
+            assert nova_private.claimants(host) == {HandleId("CUSTOM_SSD", "SN01"): {self.server["id"]}}
         # The source's nova-compute knows its own name; in one process with the other it has to be told.
         self.flags(host="compute1")
         self.api.post_server_action(self.server["id"], {"confirmResize": None})
