@@ -83,10 +83,20 @@ class Compute(Moves, Ground):
                     self.world.undefine(server.uuid)
                     one.status = "completed"
 
-    @is_down
     @rule()
-    def ledger_is_lost(self):
-        shutil.rmtree(Path(self.world.settings.ledger_path).parent)
+    def ledger_is_backed_up(self):
+        # One that says of a device that it is to be cleaned is believed for now, see test_found.
+        if not any(entry.may_be_erased for entry in self.world.entries().values()):
+            self.world.back_up_ledger()
+
+    @is_down
+    @rule(older=st.booleans())
+    def ledger_is_lost(self, older):
+        """Nothing is left of it, or an older copy is put back."""
+        if older:
+            self.world.put_back_ledger()
+        else:
+            shutil.rmtree(Path(self.world.settings.ledger_path).parent)
 
     @rule(hours=st.sampled_from([-48, -1, 1, 48]))
     def clock_is_set(self, hours):

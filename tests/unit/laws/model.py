@@ -140,6 +140,16 @@ class Nova:
         built = [one for one in self.servers.values() if one.is_idle_or_resized and one.vm_state not in WITHOUT_CLAIM]
         return {one.uuid: frozenset(one.handles) for one in built if one.saved and one.handles}
 
+    def claimants(self) -> dict[HandleId, set[str]]:
+        """Which servers have, or may go back to, a handle of this host."""
+        found: dict[HandleId, set[str]] = {}
+        for server in self.servers.values():
+            moves = any(one.facts.concerns(HERE) and not one.facts.is_finished for one in server.migrations)
+            if not server.deleted and (server.host == HERE or moves):
+                for handle in server.facts.claimed:
+                    found.setdefault(handle, set()).add(server.uuid)
+        return found
+
     def recount(self) -> None:
         """Begin an audit: what is not saved yet is forgotten (nova.compute.claims saves an instance before its resources)."""
         saved = [one for one in self.servers.values() if one.saved or one.move is not None]

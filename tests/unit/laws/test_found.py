@@ -54,3 +54,20 @@ def test_an_older_ledger_costs_no_server_its_data(host, wish, runs):
     host.nova_compute_starts()
     host.nova_compute_works(until_done=True)
     host.laws()
+
+
+@pytest.mark.xfail(strict=True, reason="what an older ledger calls released is erased, whoever has it now")
+@pytest.mark.parametrize("wish", [SSD, PMEM])
+def test_an_older_ledger_has_nothing_cleaned_that_another_server_has_now(host, wish):
+    host.nova_builds_a_server(wish=(wish,))
+    host.user_deletes(number=0)
+    host.world.back_up_ledger()
+    host.world.settle()
+    host.nova_builds_a_server(wish=(wish,))
+    host.guest_writes(number=0)
+    host.user_stops(number=0)
+    host.nova_compute_is_killed(starts_again=False)
+    host.world.put_back_ledger()
+    host.nova_compute_starts()
+    host.nova_compute_works(until_done=True)
+    host.laws()

@@ -98,6 +98,7 @@ class World:
                 others=self._others,
                 claims=self.nova.claims,
                 placed=self._placed,
+                claimants=self.nova.claimants,
             )
             service = AccelService(self.settings, _drivers(self.settings), self.host, nova)
             self.service = service
