@@ -47,6 +47,7 @@ def _why_broken(scene: Scene, point: Point, world: World) -> str:
             scene.prepare(cloud)
         cloud.trap.armed = dataclasses.replace(point, during="")
         scene.act(cloud)
+        print("passed:", *sorted(map(str, cloud.trap.reached)), sep="\n    ")
 
     ended = live(world, "2-killed", act)
     if ended != KILLED or SPRUNG not in world.log("2-killed").read_text():

@@ -1,6 +1,5 @@
 """What goes on when a process is killed: a scene for each transition of the ledger and for each call to root's side."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -185,13 +184,27 @@ def ledger_from_before(world: World) -> None:
 def folder_from_before(world: World) -> None:
     """The whole folder is restored, so that nothing tells that it is older."""
     ledger_from_before(world)
-    shutil.copy(world.folder / f"{HOST}.copy.beside", world.beside_ledger(HOST))
+    world.beside_ledger(HOST).write_bytes(world.beside_copy(HOST).read_bytes())
+
+
+def folder_from_before_and_no_domain(world: World) -> None:
+    """And libvirt has forgotten its domains, so that Nova alone knows whose the devices are."""
+    folder_from_before(world)
+    world.domains(HOST).unlink()
 
 
 def started_and_ledger_copied(cloud: Cloud) -> None:
     cloud.start()
     cloud.world.copy_ledger(HOST)
     boot(cloud)
+
+
+def started_copied_and_stopped(cloud: Cloud) -> None:
+    """The same; and the server is stopped, so that no guest shows whose its devices are."""
+    started_and_ledger_copied(cloud)
+    (server,) = cloud.api.get_servers()
+    cloud.api.post_server_action(server["id"], {"os-stop": None})
+    cloud._wait_for_state_change(server, "SHUTOFF")
 
 
 _A, _S, _D, _C, _F = State.AVAILABLE, State.ASSIGNED, State.DIRTY, State.CLEANING, State.CLEAN_FAILED
@@ -270,9 +283,9 @@ SCENES = (
         reaches=(transition(_D, Event.ADOPT),),
     ),
     Scene(
-        "the ledger is older than a server",
-        earlier=started_and_ledger_copied,
-        between=folder_from_before,
+        "the ledger is older than a stopped server",
+        earlier=started_copied_and_stopped,
+        between=folder_from_before_and_no_domain,
         act=started_and_round,
         reaches=(transition(_A, Event.ADOPT),),
     ),

@@ -20,7 +20,7 @@ def all_trials() -> list[Trial]:
         *during("the ledger can only be read", faulty.ledger_is_read_only),
         *during("the disk under the ledger is full", faulty.disk_under_the_ledger_is_full),
         *_tools(),
-        *during("the clock is set back", faulty.clock_is_set_back),
+        *during("the clock is set back", faulty.clock_is_set_back, (_MADE, _DELETED, _QUIET)),
         *_hardware(),
         *_twice(),
         *_files(),

@@ -42,11 +42,17 @@ class World:
             contextlib.closing(sqlite3.connect(self.ledger_copy(host))) as copy,
         ):
             ledger.backup(copy)
-        shutil.copy(self.beside_ledger(host), self.folder / f"{host}.copy.beside")
+        # There is none before the first claim.
+        beside = self.beside_ledger(host)
+        self.beside_copy(host).write_bytes(beside.read_bytes() if beside.exists() else b"")
 
     def beside_ledger(self, host: str) -> Path:
         """The file by which nova-compute notices that a ledger is older than it was."""
         return self.folder / f"{host}.sqlite.claims"
+
+    def beside_copy(self, host: str) -> Path:
+        """Where the copy of that file is."""
+        return self.folder / f"{host}.copy.claims"
 
     def ledger_copy(self, host: str) -> Path:
         """Where the copy of a ledger is."""
