@@ -12,7 +12,9 @@ from tests.functional.operations import sabotage, table
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the tests of operations must notice."""
-    parser.addoption("--sabotage", choices=sorted(sabotage.KINDS), help="break this on purpose, to see which operations notice")
+    parser.addoption(
+        "--sabotage", choices=sorted(sabotage.KINDS), help="break this on purpose, to see which operations notice"
+    )
 
 
 @pytest.fixture(autouse=True)
