@@ -34,12 +34,14 @@ class Moves(Servers):
         server.vm_state, server.task_state = "resized", None
 
     @any_server(_is_leaving)
-    @rule(number=which, late=st.booleans())
-    def migration_fails(self, number, late):
+    @rule(number=which, late=st.sampled_from(["", "error", "active"]), undefined=st.booleans())
+    def migration_fails(self, number, late, undefined):
         server = self.server(number, Moves._is_leaving)
         server.move.status = "error"
         if late:
-            server.host, server.handles, server.vm_state = THERE, (ELSEWHERE,), "error"
+            server.host, server.handles, server.vm_state = THERE, (ELSEWHERE,), late
+        if undefined:  # by whoever cleans up after it: the devices hold the only copy
+            self.world.undefine(server.uuid)
         server.old, server.new, server.task_state = (), (), None
 
     def _has_left(self, one):
