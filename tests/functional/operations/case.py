@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import fixtures
 from nova import context as nova_context
@@ -10,30 +9,14 @@ from nova import objects
 from nova.virt.libvirt import driver as libvirt_driver
 
 from tests.fakes.host import FakeHost, FakeSsd
-from tests.fakes.pmem import FakeNamespace
 from tests.functional import base
 from tests.functional.operations.casts import CastsAreDone
-from tests.functional.operations.fates import KEPT, Fate
-from tests.functional.operations.five import Expected, Five, Held
+from tests.functional.operations.fates import KEPT
+from tests.functional.operations.five import Five
+from tests.functional.operations.held import Expected, Had, Held
 
 SSD, SIX, LARGE = "CUSTOM_SSD", "CUSTOM_PMEM_NAMESPACE_6GB", "CUSTOM_PMEM_NAMESPACE_LARGE"
 IMAGE = "155d900f-4e14-4e4c-a73d-069cbf4541e6"
-
-
-@dataclass(frozen=True)
-class Had:
-    """What a server had on a host at some time."""
-
-    server: dict
-    handles: frozenset[Held]
-
-    def is_(self, fate: Fate) -> Expected:
-        """Expect this of all of it."""
-        return Expected(self.server["id"], self.handles, fate)
-
-    def of(self, *identities: str) -> "Had":
-        """Only some of it."""
-        return Had(self.server, frozenset(one for one in self.handles if one.identity in identities))
 
 
 def _power_off_only(driver: libvirt_driver.LibvirtDriver, context: object, instance: object, *args: object) -> str:
@@ -166,9 +149,3 @@ class OperationsTestCase(base.AccelTestCase):
             raise error
 
         return base.patched(target, name, fail)
-
-
-def namespace(had: Had, five: Five) -> Held:
-    """The namespace among what a server had."""
-    (found,) = [one for one in had.handles if isinstance(five.device(one), FakeNamespace)]
-    return found

@@ -1,8 +1,6 @@
 """Asks five witnesses about every handle of every host: the ledger, Placement, Nova, libvirt and the device itself."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -10,40 +8,14 @@ from nova import objects
 
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
-from nova_accel.provider_tree import names
 from nova_accel.xml import domain
 from tests.fakes.host import FakeSsd
 from tests.fakes.pmem import FakeNamespace
 from tests.functional import base
 from tests.functional.operations.fates import CLEAN, Fate
+from tests.functional.operations.held import NONCE_AT, Difference, Expected, Fates, Held, nonce
+from tests.functional.operations.placement import PlacementWitness
 from tests.functional.operations.table import ROWS, Row
-
-NONCE_AT = 4096
-
-
-@dataclass(frozen=True, order=True)
-class Held:
-    """A handle on a host."""
-
-    host: str
-    identity: str
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What is expected of some handles that a server has or had."""
-
-    server: str
-    handles: frozenset[Held]
-    fate: Fate
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What one witness said, and what was expected of it."""
-
-    witness: str
-    sentence: str
 
 
 class Five:
@@ -51,12 +23,13 @@ class Five:
 
     def __init__(self, case: base.AccelTestCase) -> None:
         self._case = case
+        self._placement = PlacementWitness(case)
         self._context = nova_context.get_admin_context(read_deleted="yes")
 
     def after(self, operation: str, *expected: Expected) -> None:
         """Ask all five, note the row, and fail with one message that names whatever differs."""
         by_handle = {held: (one.server, one.fate) for one in expected for held in one.handles}
-        differences = sorted(set(self._differences(by_handle)), key=lambda one: (one.witness, one.sentence))
+        differences = sorted(set(self._differences(by_handle)))
         words = "; ".join(dict.fromkeys(one.fate.words for one in expected)) or CLEAN.words
         ROWS.append(Row(operation, words, frozenset(one.witness for one in differences)))
         sentences = "".join(f"\n  {one.witness}: {one.sentence}" for one in differences)
@@ -77,29 +50,30 @@ class Five:
 
     def device(self, held: Held) -> FakeSsd | FakeNamespace:
         """The hardware behind a handle."""
-        machine = self._case.machines[held.host]
-        devices = {ssd.serial: ssd for ssd in machine.ssds.values()} | {
-            one.uuid: one for one in machine.pmem.namespaces.values()
-        }
-        return devices[held.identity]
+        return self._devices(held.host)[held]
 
-    def _differences(self, expected: dict[Held, tuple[str, Fate]]) -> Iterator[Difference]:
+    def _devices(self, host: str) -> dict[Held, FakeSsd | FakeNamespace]:
+        machine = self._case.machines[host]
+        ssds = {Held(host, ssd.serial): ssd for ssd in machine.ssds.values()}
+        return ssds | {Held(host, one.uuid): one for one in machine.pmem.namespaces.values()}
+
+    def _differences(self, expected: Fates) -> Iterator[Difference]:
         for host in self._case.machines:
             entries = {Held(host, one.handle.identity): one for one in self._case.ledger(host).entries().values()}
-            fates = {held: expected.get(held, ("", CLEAN)) for held in entries}
+            fates = {held: expected.get(held, ("", CLEAN)) for held in self._devices(host)}
             domains = self._domains(host)
             for held, (server, fate) in fates.items():
-                yield from _ledger(held, entries[held], server, fate)
+                yield from _ledger(held, entries.get(held), server, fate)
                 yield from self._domain(held, domains, server, fate)
                 yield from self._device(held, server, fate)
-            yield from self._placement(host, entries, fates)
+            yield from self._placement.differences(host, entries, fates)
         known = {server for server, _ in expected.values()} | self._servers()
         yield from (one for server in known for one in self._nova(server, expected))
 
     def _servers(self) -> set[str]:
         return {server.uuid for server in objects.InstanceList.get_all(nova_context.get_admin_context())}
 
-    def _nova(self, server: str, expected: dict[Held, tuple[str, Fate]]) -> Iterator[Difference]:
+    def _nova(self, server: str, expected: Fates) -> Iterator[Difference]:
         try:
             instance = objects.Instance.get_by_uuid(self._context, server, ["resources", "migration_context"])
         except nova_exception.InstanceNotFound:
@@ -133,96 +107,29 @@ class Five:
         owners = {uuid: ours[held.identity] for uuid, ours in domains.items() if held.identity in ours}
         if owners.keys() - {server} or (server in owners) not in fate.domains:
             meant = f"that of server {server}" if fate.domains == {True} else "none"
-            yield Difference("domain", f"{_named(held)} is in the domain of {sorted(owners)}, not in {meant}")
+            yield Difference("domain", f"{held} is in the domain of {sorted(owners)}, not in {meant}")
         device = self.device(held)
         wrong = [place for place in owners.values() if not _is_place(place, device)]
         if wrong:
-            yield Difference("domain", f"{_named(held)} stands in a domain as {wrong}, where it is not")
+            yield Difference("domain", f"{held} stands in a domain as {wrong}, where it is not")
 
     def _device(self, held: Held, server: str, fate: Fate) -> Iterator[Difference]:
         device = self.device(held)
         contents = {"empty": {}, "data": {NONCE_AT: nonce(server, held)}}
         if device.content not in [contents[one] for one in fate.content]:
-            yield Difference(
-                "device", f"{_named(held)} holds {device.content}, not {' or '.join(sorted(fate.content))}"
-            )
+            yield Difference("device", f"{held} holds {device.content}, not {' or '.join(sorted(fate.content))}")
         if isinstance(device, FakeSsd) and device.bound_to not in fate.drivers:
-            yield Difference("device", f"{_named(held)} is bound to {device.bound_to}, not {sorted(fate.drivers)}")
-
-    def _placement(
-        self, host: str, entries: dict[Held, Entry], fates: dict[Held, tuple[str, Fate]]
-    ) -> Iterator[Difference]:
-        groups: dict[tuple[str, str], list[Held]] = {}
-        for held, entry in sorted(entries.items()):
-            groups.setdefault((entry.provider, entry.handle.resource_class), []).append(held)
-        for (suffix, resource_class), group in groups.items():
-            name = names.provider(host, suffix)
-            uuid = self._case.provider_named(name)["uuid"]
-            backed = Counter((word, fates[held][0]) for held in group for word in fates[held][1].placement)
-            yield from self._inventory(name, uuid, resource_class, len(group), backed)
-            yield from self._allocations(name, uuid, resource_class, backed)
-            yield from self._offered(host, name, resource_class, {held.identity: fates[held][1] for held in group})
-
-    def _inventory(
-        self, name: str, uuid: str, resource_class: str, total: int, backed: Counter[tuple[str, str]]
-    ) -> Iterator[Difference]:
-        inventory = self._case._get_provider_inventory(uuid).get(resource_class, {})
-        reserved = sum(count for (placement, _), count in backed.items() if placement == "reserved")
-        said = inventory.get("total"), inventory.get("reserved")
-        if said != (total, reserved):
-            words = f"{resource_class} of {name} has total {said[0]} and reserved {said[1]}, not {total} and {reserved}"
-            yield Difference("Placement", words)
-
-    def _allocations(
-        self, name: str, uuid: str, resource_class: str, backed: Counter[tuple[str, str]]
-    ) -> Iterator[Difference]:
-        found = self._case.placement.get(f"/resource_providers/{uuid}/allocations").body["allocations"]
-        said: Counter[tuple[str, str]] = Counter()
-        for consumer, allocation in found.items():
-            said[self._consumer(consumer)] += allocation["resources"].get(resource_class, 0)
-        meant = Counter({key: count for key, count in backed.items() if key[0] != "reserved"})
-        if +said != meant:
-            words = (
-                f"{resource_class} of {name} is allocated to {dict(+said) or 'nobody'}, not {dict(meant) or 'nobody'}"
-            )
-            yield Difference("Placement", words)
-
-    def _consumer(self, uuid: str) -> tuple[str, str]:
-        try:
-            return "migration", objects.Migration.get_by_uuid(self._context, uuid).instance_uuid
-        except nova_exception.MigrationNotFound:
-            return "server", uuid
-
-    def _offered(self, host: str, name: str, resource_class: str, fates: dict[str, Fate]) -> Iterator[Difference]:
-        """What Nova's claim chooses from, less what it has given already: nothing in it may be reserved, but for the server's own."""
-        if host not in self._case.computes:
-            return
-        resources = self._case.computes[host].manager.rt.provider_tree.data(name).resources
-        said = sorted(one.identifier for one in resources.get(resource_class, ()))
-        meant = sorted(identity for identity, fate in fates.items() if _is_known_to_nova(fate))
-        if said != meant:
-            yield Difference("Placement", f"Nova may choose from {said} of {name}, not from {meant}")
+            yield Difference("device", f"{held} is bound to {device.bound_to}, not {sorted(fate.drivers)}")
 
 
-def nonce(server: str, held: Held) -> bytes:
-    """What a guest writes to its device; no two are the same."""
-    return f"server {server} wrote this to {held.host} {held.identity}".encode()
-
-
-def _ledger(held: Held, entry: Entry, server: str, fate: Fate) -> Iterator[Difference]:
-    if entry.state.value not in fate.ledger:
-        words = f"{_named(held)} is {entry.state.value} ({entry.reason}), not {' or '.join(sorted(fate.ledger))}"
+def _ledger(held: Held, entry: Entry | None, server: str, fate: Fate) -> Iterator[Difference]:
+    if entry is None:
+        yield Difference("ledger", f"{held} is not in it")
+    elif entry.state.value not in fate.ledger:
+        words = f"{held} is {entry.state.value} ({entry.reason}), not {' or '.join(sorted(fate.ledger))}"
         yield Difference("ledger", words)
     elif entry.state is not State.AVAILABLE and entry.server != server:
-        yield Difference("ledger", f"{_named(held)} is {entry.state.value} to server {entry.server}, not {server}")
-
-
-def _is_known_to_nova(fate: Fate) -> bool:
-    return "reserved" not in fate.placement or "resources" in fate.nova
-
-
-def _named(held: Held) -> str:
-    return f"{held.host} {held.identity}"
+        yield Difference("ledger", f"{held} is {entry.state.value} to server {entry.server}, not {server}")
 
 
 def _is_place(place: str, device: FakeSsd | FakeNamespace) -> bool:

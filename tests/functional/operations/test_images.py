@@ -5,8 +5,9 @@ from nova.tests.functional.api.client import OpenStackApiException
 from nova.virt.libvirt import driver as libvirt_driver
 
 from tests.functional import base
-from tests.functional.operations.case import IMAGE, SSD, Had, OperationsTestCase
+from tests.functional.operations.case import IMAGE, SSD, OperationsTestCase
 from tests.functional.operations.fates import EMPTY, KEPT
+from tests.functional.operations.held import Had
 
 # Nova drops the allocation of a server that it could not rebuild; the handle is its own all the same.
 FAILED = KEPT.but(words="has, not clean, reserved", placement={"reserved"}, domains={True, False})

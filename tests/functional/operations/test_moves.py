@@ -5,8 +5,9 @@ import time
 import pytest
 from nova import context as nova_context
 
-from tests.functional.operations.case import LARGE, SIX, SSD, Had, OperationsTestCase
+from tests.functional.operations.case import LARGE, SIX, SSD, OperationsTestCase
 from tests.functional.operations.fates import DESTINATION, KEPT, SOURCE
+from tests.functional.operations.held import Had
 
 
 class MovesTest(OperationsTestCase):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.functional.operations.case import SIX, SSD, Had, OperationsTestCase
-from tests.functional.operations.fates import KEPT, SUSPENDED
+from tests.functional.operations.case import SSD, OperationsTestCase
+from tests.functional.operations.fates import SUSPENDED
+from tests.functional.operations.held import Had
 
 
 class SuspendTest(OperationsTestCase):
@@ -55,6 +56,3 @@ class SuspendTest(OperationsTestCase):
         self.suspended(had)
         self._reboot_server(had.server, hard=True)
         self.after_kept("hard reboot of a suspended server", had)
-
-
-_ = KEPT, SIX
