@@ -149,10 +149,11 @@ def two_deletes(cloud: Cloud) -> None:
     twice_at_once(cloud, deleting(cloud, server), deleting(cloud, server))
 
 
-def two_servers_for_the_last(cloud: Cloud) -> None:
+def two_servers(cloud: Cloud) -> None:
+    """There is enough for both: where one finds no host, Nova's fixture may wait for itself between two cells."""
     cloud.start()
-    both = cloud.flavor(resources1__CUSTOM_SSD="1", resources2__CUSTOM_SSD="1", group_policy="none")
-    twice_at_once(cloud, asking_for_a_server(cloud, both), asking_for_a_server(cloud, both))
+    flavor = _flavor(cloud)
+    twice_at_once(cloud, asking_for_a_server(cloud, flavor), asking_for_a_server(cloud, flavor))
 
 
 def a_reboot_and_a_delete(cloud: Cloud) -> None:

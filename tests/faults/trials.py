@@ -59,7 +59,7 @@ def _twice() -> list[Trial]:
     fault = "the same twice at once"
     return [
         Trial(fault, "two deletes", (moments.two_deletes,)),
-        Trial(fault, "two servers for the last SSDs", (moments.two_servers_for_the_last,)),
+        Trial(fault, "two new servers", (moments.two_servers,)),
         Trial(fault, "a hard reboot and a delete", (moments.a_reboot_and_a_delete,)),
         Trial(fault, "two rounds and a delete", (moments.two_rounds_and_a_delete,)),
         Trial(fault, "a delete and a new server", (moments.a_delete_and_a_new_server,)),
