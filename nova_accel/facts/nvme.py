@@ -8,6 +8,8 @@ from nova_accel.facts import pci
 from nova_accel.facts.roots import Roots
 from nova_accel.model import PciAddress
 
+# What the kernel prints in the place of a serial number that it has not read: a controller takes its time after each binding.
+_NOT_YET = ("(efault)", "(null)")
 _NAMESPACE = re.compile(r"nvme(\d+)(?:c\d+)?n(\d+)", re.ASCII)
 
 
@@ -22,7 +24,7 @@ class NvmeFacts:
 
 
 def read(roots: Roots, address: PciAddress) -> NvmeFacts | None:
-    """Read the facts of the controller at ``address``; None when the nvme driver does not run it."""
+    """Read the facts of the controller at ``address``; None when the nvme driver does not run it, or has not identified it yet."""
     folder = pci.device_folder(roots, address) / "nvme"
     try:
         controllers = sorted(folder.iterdir())
@@ -30,8 +32,11 @@ def read(roots: Roots, address: PciAddress) -> NvmeFacts | None:
         return None
     if len(controllers) != 1:
         return None
+    serial = roots.read(controllers[0] / "serial") or None
+    if serial in _NOT_YET:
+        return None
     return NvmeFacts(
-        serial=roots.read(controllers[0] / "serial") or None,
+        serial=serial,
         namespaces=_namespaces(controllers[0]),
         model=roots.read(controllers[0] / "model") or None,
     )

@@ -40,7 +40,9 @@ class PciAttacher:
         if before.incarnation != candidate.incarnation:
             # Before it is bound: on vfio-pci nothing would say any more what it is.
             raise HandleUnavailable(
-                identity, server, f"another device is at {address} now, or the same was put in again since the last look"
+                identity,
+                server,
+                f"another device is at {address} now, or the same was put in again since the last look",
             )
         expected_empty = fresh and not self._is_unproven(candidate)
         if before.kernel_driver != _VFIO:

@@ -21,7 +21,8 @@ from nova_accel.provider_tree import apply
 from nova_accel.request import flavor, order
 from nova_accel.virt import guest_config, nova_private, other_owners, suspend
 from nova_accel.virt.applier import Applier
-from nova_accel.virt.service import AccelService, NovaSide
+from nova_accel.virt.nova_side import NovaSide
+from nova_accel.virt.service import AccelService
 from nova_accel.xml import domain
 from nova_accel.xml.hostdev import PciHostdev
 from nova_accel.xml.memory import NvdimmMemory

@@ -2,81 +2,36 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from importlib import metadata
 
 from oslo_log import log as logging
 
-from nova_accel.cleaning.cleaner import Cleaner, Policy
-from nova_accel.cleaning.eraser import Eraser
-from nova_accel.cleaning.pmem import NamespaceEraser
-from nova_accel.cleaning.record import RecordFile
-from nova_accel.cleaning.ssd import SsdEraser
+from nova_accel.cleaning import assembly
 from nova_accel.conf import Settings
-from nova_accel.discovery.candidate import Snapshot
-from nova_accel.discovery.memory import Others
 from nova_accel.drivers.base import Driver
-from nova_accel.exception import AccelError, LedgerError, NotALedger
+from nova_accel.exception import AccelError
 from nova_accel.host import Host
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, HandleKind
-from nova_accel.provider_tree import names
 from nova_accel.provider_tree.apply import Leftover
-from nova_accel.provider_tree.plan import ProviderPlan, plan
+from nova_accel.provider_tree.plan import ProviderPlan
 from nova_accel.virt.attach import Attacher
 from nova_accel.virt.attach_nvdimm import NvdimmAttacher
 from nova_accel.virt.attach_pci import PciAttacher
 from nova_accel.virt.cleanings import Cleanings
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
+from nova_accel.virt.ledger_guard import LedgerGuard
 from nova_accel.virt.leftovers import Leftovers
-from nova_accel.virt.reconcile import Placed, Reconciler
-from nova_accel.virt.release import ClaimantsOf, FactsOf, Releaser
+from nova_accel.virt.nova_side import NovaSide
+from nova_accel.virt.plans import Plans
+from nova_accel.virt.reconcile import Reconciler
+from nova_accel.virt.release import Releaser
 
 LOG = logging.getLogger(__name__)
 
 _OPERATOR_POLL_S = 3.0
-
-
-@dataclass(frozen=True)
-class NovaSide:
-    """What this package asks of Nova."""
-
-    host: str
-    """This host, as Nova names it."""
-    domains: Callable[[], Mapping[str, Collection[str]]]
-    """What each domain has that libvirt knows on this host: PCI addresses and paths, by the server's uuid."""
-    facts: FactsOf
-    """What Nova's database says about a server; None when it does not know it."""
-    changed: Callable[[], None]
-    """Called, with no lock held, when Placement should hear of a change."""
-    others: Callable[[], Others] = Others
-    """Who else may have, or give away, a device of this host."""
-    in_use: Callable[[Leftover], bool] = lambda _: True
-    """Whether Placement has an allocation from what has vanished."""
-    claims: Callable[[], Mapping[str, Collection[HandleId]]] = dict
-    """What Nova's database says that the servers of this host have, with which nothing is happening now."""
-    claimants: ClaimantsOf | None = None
-    """Which servers Nova's database gives handles of this host to, whatever is happening to them; None: see ``claims``."""
-    placed: Callable[[], Collection[Placed]] = tuple
-    """What of ours stands in the XML of libvirt's domains."""
-
-
-@dataclass(frozen=True)
-class _Basis:
-    """What a plan was made of."""
-
-    snapshot: Snapshot
-    revision: int
-    claimed: frozenset[HandleId] | None
-    unbacked: frozenset[HandleId]
-
-    def is_same_as(self, other: "_Basis") -> bool:
-        """Whether the plan would be the same. Snapshots are large, and a new look makes a new one."""
-        same_look = self.snapshot is other.snapshot and self.revision == other.revision
-        return same_look and (self.claimed, self.unbacked) == (other.claimed, other.unbacked)
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -101,7 +56,7 @@ class AccelService:
         self._settings = settings
         self._nova = nova
         self.ledger = Ledger(settings.ledger_path, open_now=False)
-        self._ledger_error: LedgerError | None = None
+        self._guard = LedgerGuard(self.ledger)
         self.inventory = Inventory(host, drivers, self.ledger, nova.others, settings.ssd_wear_limit)
         attachers: dict[HandleKind, Attacher] = {
             HandleKind.PCI: PciAttacher(host, self.ledger),
@@ -111,7 +66,7 @@ class AccelService:
         self.releaser = Releaser(
             self.inventory,
             self.ledger,
-            _cleaner(settings, host, self.ledger),
+            assembly.cleaner(settings, host, self.ledger),
             self.guests.place,
             one_time_use=settings.one_time_use,
             claimants=nova.claimants or (lambda: _by_handle(nova.claims())),
@@ -126,10 +81,9 @@ class AccelService:
             self.inventory.device,
         )
         self._background: Callable[[Callable[[], None]], None] = _at_once
-        self._plans: dict[str, tuple[_Basis, tuple[ProviderPlan, ...]]] = {}
+        self._plans = Plans(self.ledger)
         self._stop = threading.Event()
         self._heard = 0
-        self._unbacked: frozenset[HandleId] = frozenset()
 
     def start(self, background: Callable[[Callable[[], None]], None]) -> None:
         """Look at the host once, so that Nova's first audit sees it; the rest goes on in the background until :meth:`stop`.
@@ -140,10 +94,7 @@ class AccelService:
         :raises nova_accel.exception.NotALedger: when ledger_path names the file of another program
         """
         self._background = background
-        self._guarded(self._replace_damaged_ledger, "checking the ledger")
-        self._check_ledger()
-        if isinstance(self._ledger_error, NotALedger):
-            raise self._ledger_error
+        self._guard.start()
         self._refresh()
         # Before anything is read to be offered: what a server has may be all zero.
         self._reconcile()
@@ -168,18 +119,10 @@ class AccelService:
 
         :raises AccelError: when nothing can be said yet
         """
-        if self._ledger_error is not None:
-            raise self._ledger_error
+        self._guard.refuse_if_unusable()
         if not self.inventory.has_looked:
             raise NotLookedYet
-        # What an operator changes by command is noticed within seconds, and every look gives a new snapshot.
-        given_out = None if claimed is None else frozenset(claimed)
-        basis = _Basis(self.inventory.snapshot, self.ledger.revision, given_out, self._unbacked)
-        known = self._plans.get(node)
-        if known is None or not known[0].is_same_as(basis):
-            known = basis, plan(node, basis.snapshot, self.ledger.entries(), basis.claimed, basis.unbacked)
-            self._plans[node] = known
-        return known[1]
+        return self._plans.of(node, self.inventory.snapshot, claimed)
 
     def resource_classes(self) -> set[str]:
         """The resource classes whose handles are ours."""
@@ -207,7 +150,7 @@ class AccelService:
 
     def work(self) -> None:
         """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed."""
-        changed = self._check_ledger()
+        changed = self._guard.check()
         changed |= self._guarded(self._operator_spoke, "reading what an operator said")
         changed |= self._refresh()
         changed |= self._reconcile()
@@ -246,11 +189,11 @@ class AccelService:
         """Nova gives back the allocation of a server whose rebuild failed, although the server keeps what it has."""
         failed = [e for e in self.ledger.entries().values() if e.state is State.ASSIGNED and e.failures]
         unbacked = frozenset(one.handle for one in failed if not self._is_allocated(one))
-        changed, self._unbacked = unbacked != self._unbacked, unbacked
+        changed, self._plans.unbacked = unbacked != self._plans.unbacked, unbacked
         return changed
 
     def _is_allocated(self, entry: Entry) -> bool:
-        providers = [names.provider_uuid(names.provider(node, entry.provider)) for node in self._plans]
+        providers = self._plans.providers_of(entry).values()
         return any(self._nova.in_use(Leftover(uuid, entry.handle.resource_class)) for uuid in providers)
 
     def _operator_spoke(self) -> bool:
@@ -269,29 +212,6 @@ class AccelService:
         if noted:  # what is on vfio-pci may be known again
             self._refresh()
         return noted
-
-    def _replace_damaged_ledger(self) -> bool:
-        aside = self.ledger.set_aside_if_broken()
-        if aside:
-            LOG.error("The ledger %s is damaged: it is %s now, and a new one is begun", self.ledger.path, aside)
-        return bool(aside)
-
-    def _check_ledger(self) -> bool:
-        """Whether the ledger can be written to now, and is no older copy of itself; a broken one is replaced.
-
-        :returns: whether anything is other than it was
-        """
-        before, self._ledger_error = self._ledger_error, None
-        try:
-            doubted = _made_usable(self.ledger)
-        except LedgerError as error:
-            self._ledger_error = error
-            if str(error) != str(before or ""):
-                LOG.error("Nothing of this host is offered, and no server with its devices starts: %s", error)
-            return before is None
-        if before is not None:
-            LOG.warning("The ledger %s can be used again", self.ledger.path)
-        return doubted or before is not None
 
     def _refresh(self) -> bool:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")
@@ -321,47 +241,3 @@ def _by_handle(claims: Mapping[str, Collection[HandleId]]) -> dict[HandleId, set
         for handle in handles:
             found.setdefault(handle, set()).add(server)
     return found
-
-
-def _cleaner(settings: Settings, host: Host, ledger: Ledger) -> Cleaner:
-    erasers: dict[HandleKind, Eraser] = {
-        HandleKind.PCI: SsdEraser(host, settings.clean_methods, settings.clean_verify),
-        HandleKind.NVDIMM: NamespaceEraser(host, settings.clean_verify),
-    }
-    policy = Policy(
-        attempts=settings.clean_attempts,
-        timeout_s=float(settings.clean_timeout_s),
-        one_time_use=settings.one_time_use,
-        erase=settings.clean_methods != ("none",),
-        version=metadata.version("nova_accel"),
-    )
-    return Cleaner(erasers, ledger, policy, RecordFile(settings.cleaning_record))
-
-
-def _made_usable(ledger: Ledger) -> bool:
-    """Try to write to the ledger; begin a new one if it is broken; doubt everything in one that is older than it was.
-
-    :returns: whether anything is doubted that was not
-    :raises LedgerError: when it cannot be used
-    """
-    aside = ""
-    try:
-        ledger.probe()
-    except LedgerError:
-        aside = ledger.set_aside_if_broken()
-        if not aside:
-            raise
-        ledger.probe()
-        LOG.error("The ledger %s became damaged: it is %s now, and a new one was begun", ledger.path, aside)
-    missing = ledger.age.claims_missing()
-    if not missing:
-        return bool(aside)
-    doubted = ledger.doubt_all("the ledger is an older copy of itself, so it may have been in a guest since")
-    ledger.age.is_up_to_date()
-    LOG.error(
-        "The ledger %s is older than it was: %d claims are missing; %d devices are read again",
-        ledger.path,
-        missing,
-        doubted,
-    )
-    return True

@@ -13,7 +13,8 @@ from nova_accel.ledger.entry import Entry
 from nova_accel.model import HandleId
 from nova_accel.provider_tree.apply import Leftover
 from nova_accel.virt.evidence import ServerFacts
-from nova_accel.virt.service import AccelService, NovaSide
+from nova_accel.virt.nova_side import NovaSide
+from nova_accel.virt.service import AccelService
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.fakes.pmem import FakeNamespace
 

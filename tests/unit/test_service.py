@@ -332,3 +332,21 @@ def test_provider_names_fit_placement_whatever_the_serial():
     assert len(long) == 200
     assert long != names.provider("n" * 190, names.suffix("ssd", "SN2"))
     assert names.suffix("ssd", "SN 1") != names.suffix("ssd", "SN_1")
+
+
+@pytest.mark.parametrize("word", ["(efault)", "(null)"])
+def test_what_the_kernel_prints_before_it_knows_an_ssd_is_no_serial_number(make_bench, word):
+    bench = make_bench(ssd(), ssd(TWO, "SN2"))
+    start(bench, "SN1")
+    bench.host.bring_back(ONE)
+    known = {handle.identity for handle in bench.service.ledger.entries()}
+    for address in (ONE, TWO):
+        (serial,) = (bench.host.roots.sys / "bus/pci/devices" / address / "nvme").glob("*/serial")
+        serial.write_text(word + "\n")
+    bench.service.work()
+    assert {handle.identity for handle in bench.service.ledger.entries()} == known
+    assert bench.service.inventory.candidate(ssd_handle("SN1")).address == ONE
+    assert (bench.state("SN1"), bench.state("SN2")) == ("assigned", "available")
+    serial.write_text("SN2\n")
+    bench.service.work()
+    assert bench.state("SN2") == "available"

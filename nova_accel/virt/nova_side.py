@@ -1,0 +1,34 @@
+"""What this package asks of Nova, as functions; the driver gives the real ones."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from nova_accel.discovery.memory import Others
+from nova_accel.model import HandleId
+from nova_accel.provider_tree.apply import Leftover
+from nova_accel.virt.reconcile import Placed
+from nova_accel.virt.release import ClaimantsOf, FactsOf
+
+
+@dataclass(frozen=True)
+class NovaSide:
+    """What this package asks of Nova."""
+
+    host: str
+    """This host, as Nova names it."""
+    domains: Callable[[], Mapping[str, Collection[str]]]
+    """What each domain has that libvirt knows on this host: PCI addresses and paths, by the server's uuid."""
+    facts: FactsOf
+    """What Nova's database says about a server; None when it does not know it."""
+    changed: Callable[[], None]
+    """Called, with no lock held, when Placement should hear of a change."""
+    others: Callable[[], Others] = Others
+    """Who else may have, or give away, a device of this host."""
+    in_use: Callable[[Leftover], bool] = lambda _: True
+    """Whether Placement has an allocation from what has vanished."""
+    claims: Callable[[], Mapping[str, Collection[HandleId]]] = dict
+    """What Nova's database says that the servers of this host have, with which nothing is happening now."""
+    claimants: ClaimantsOf | None = None
+    """Which servers Nova's database gives handles of this host to, whatever is happening to them; None: see ``claims``."""
+    placed: Callable[[], Collection[Placed]] = tuple
+    """What of ours stands in the XML of libvirt's domains."""
