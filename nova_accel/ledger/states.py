@@ -27,6 +27,7 @@ class Event(enum.Enum):
     RELEASE = "release"
     FOUND_ZERO = "found zero"
     HOST_USED_IT = "host used it"
+    DOUBT = "doubt"
     CLEAN = "clean"
     CLEANED = "cleaned"
     CLEANING_FAILED = "cleaning failed"
@@ -41,6 +42,10 @@ _AFTER = {
     (State.ASSIGNED, Event.RELEASE): State.DIRTY,
     (State.DIRTY, Event.FOUND_ZERO): State.AVAILABLE,
     (State.AVAILABLE, Event.HOST_USED_IT): State.DIRTY,
+    # The ledger is an older copy: what was released then may be another server's now, so nothing is erased by it.
+    (State.DIRTY, Event.DOUBT): State.DIRTY,
+    (State.CLEANING, Event.DOUBT): State.DIRTY,
+    (State.CLEAN_FAILED, Event.DOUBT): State.DIRTY,
     (State.DIRTY, Event.CLEAN): State.CLEANING,  # if it was released: the ledger sees to that
     (State.CLEANING, Event.CLEAN): State.CLEANING,  # begun again
     (State.CLEAN_FAILED, Event.CLEAN): State.CLEANING,

@@ -203,15 +203,18 @@ class Ledger:
             )
 
     def doubt_all(self, reason: str) -> int:
-        """Take nothing for clean any more.
+        """Take nothing for clean any more, and no release for evidence: what is with no server can only be read from now on.
 
-        :returns: how many handles were taken for clean
+        :returns: how many handles that concerns
         """
         with self._file.transaction() as connection:
-            rows = connection.execute(ENTRIES + " WHERE state = ?", (State.AVAILABLE.value,)).fetchall()
-            for row in rows:
-                apply(connection, entry(row).handle, Event.HOST_USED_IT, server=None, released=None, reason=reason)
-        return len(rows)
+            found = [entry(row) for row in connection.execute(ENTRIES).fetchall()]
+            doubted = [one for one in found if one.state is State.AVAILABLE or one.may_be_erased]
+            for one in doubted:
+                event = Event.HOST_USED_IT if one.state is State.AVAILABLE else Event.DOUBT
+                apply(connection, one.handle, event, server=None, released=None, reason=reason)
+            connection.execute("UPDATE handle SET done_by = NULL, retry_at = NULL")
+        return len(doubted)
 
     def take_back_unproven(self) -> int:
         """Have erased what was offered with its content, because the operator does not want that any more.

@@ -193,6 +193,12 @@ def folder_from_before_and_no_domain(world: World) -> None:
     world.domains(HOST).unlink()
 
 
+def claims_are_missing(world: World) -> None:
+    """What is beside the ledger says that it is an older copy."""
+    beside = world.beside_ledger(HOST)
+    beside.write_text(f"{int(beside.read_text()) + 1}\n")
+
+
 def started_and_ledger_copied(cloud: Cloud) -> None:
     cloud.start()
     cloud.world.copy_ledger(HOST)
@@ -288,6 +294,29 @@ SCENES = (
         between=folder_from_before_and_no_domain,
         act=started_and_round,
         reaches=(transition(_A, Event.ADOPT),),
+    ),
+    Scene(
+        "the ledger is older, and something waited for cleaning then",
+        earlier=booted_and_deleted,
+        earlier_ends=Point(transition(_D, Event.CLEAN), BEFORE),
+        between=claims_are_missing,
+        act=started_and_round,
+        reaches=(transition(_D, Event.DOUBT),),
+    ),
+    Scene(
+        "the ledger is older, and something was being cleaned then",
+        earlier=booted_and_deleted,
+        earlier_ends=Point(transition(_C, Event.CLEANED), BEFORE),
+        between=claims_are_missing,
+        act=started_and_round,
+        reaches=(transition(_C, Event.DOUBT),),
+    ),
+    Scene(
+        "the ledger is older, and something could not be cleaned then",
+        earlier=was_not_erased,
+        between=claims_are_missing,
+        act=started_and_round,
+        reaches=(transition(_F, Event.DOUBT),),
     ),
 )
 

@@ -85,9 +85,7 @@ class Compute(Moves, Ground):
 
     @rule()
     def ledger_is_backed_up(self):
-        # One that says of a device that it is to be cleaned is believed for now, see test_found.
-        if not any(entry.may_be_erased for entry in self.world.entries().values()):
-            self.world.back_up_ledger()
+        self.world.back_up_ledger()
 
     @is_down
     @rule(older=st.booleans())

@@ -56,7 +56,6 @@ def test_an_older_ledger_costs_no_server_its_data(host, wish, runs):
     host.laws()
 
 
-@pytest.mark.xfail(strict=True, reason="what an older ledger calls released is erased, whoever has it now")
 @pytest.mark.parametrize("wish", [SSD, PMEM])
 def test_an_older_ledger_has_nothing_cleaned_that_another_server_has_now(host, wish):
     host.nova_builds_a_server(wish=(wish,))
