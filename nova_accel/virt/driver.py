@@ -280,5 +280,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             in_use=lambda leftover: nova_private.is_in_use(self.virtapi, leftover),
             claims=lambda: nova_private.claims(host),
             claimants=lambda: nova_private.claimants(host),
+            stopped=lambda: other_owners.stopped(self),
+            undefine=lambda server: nova_private.undefine(self, server),
             placed=lambda: other_owners.placed(self),
         )

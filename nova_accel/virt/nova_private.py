@@ -183,6 +183,16 @@ def domain_xmls(driver: Any) -> Iterable[tuple[str, str]]:
     return [(guest.uuid, guest.get_xml_desc()) for guest in driver._host.list_guests(only_running=False)]
 
 
+def undefine(driver: Any, server: str) -> None:
+    """Take away the domain of a server, with what libvirt keeps for it, if it does not run.
+
+    :raises Exception: what Nova's libvirt layer raises
+    """
+    for guest in driver._host.list_guests(only_running=False):
+        if guest.uuid == server and not guest.is_active():
+            guest.delete_configuration()
+
+
 def pci_device_spec() -> Callable[[PciRecord], str]:
     """A function that says whether ``[pci] device_spec`` gives a PCI function to Nova's own passthrough: the option, or nothing.
 

@@ -30,5 +30,9 @@ class NovaSide:
     """What Nova's database says that the servers of this host have, with which nothing is happening now."""
     claimants: ClaimantsOf | None = None
     """Which servers Nova's database gives handles of this host to, whatever is happening to them; None: see ``claims``."""
+    stopped: Callable[[], Collection[str]] = tuple
+    """Servers whose domain libvirt keeps here and does not run."""
+    undefine: Callable[[str], None] = lambda _: None
+    """Take such a domain away."""
     placed: Callable[[], Collection[Placed]] = tuple
     """What of ours stands in the XML of libvirt's domains."""

@@ -37,6 +37,11 @@ def domains(driver: Any) -> dict[str, frozenset[str]]:
     return {uuid: _places(xml) for uuid, xml in nova_private.domain_xmls(driver)}
 
 
+def stopped(driver: Any) -> frozenset[str]:
+    """Uuids of the domains that libvirt keeps and does not run."""
+    return frozenset(uuid for uuid, xml in nova_private.domain_xmls(driver) if not domain.is_running(xml))
+
+
 def _places(xml: str) -> frozenset[str]:
     addresses = {str(address) for address in domain.pci_addresses(xml)}
     nvdimms = domain.nvdimm_paths(xml)

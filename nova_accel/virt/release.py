@@ -88,6 +88,27 @@ class Releaser:
                 LOG.info("%s is released by server %s: %s", entry.handle, entry.server, why)
         return any(self._ledger.entries()[entry.handle].state is not State.ASSIGNED for entry in doubtful)
 
+    def forget_domains(
+        self, stopped: Collection[str], living: Collection[str], facts: FactsOf, undefine: Callable[[str], None]
+    ) -> bool:
+        """Take away the domains that Nova left behind of servers that are deleted, as after a move that failed, if they have a device.
+
+        Somebody could start them, and they would keep the device for ever.
+
+        :param stopped: servers whose domain does not run
+        :param living: servers that are known to be there
+        :param undefine: takes a domain away that does not run
+        :returns: whether there was one
+        """
+        having = {entry.server or "" for entry in self._ledger.entries().values() if entry.state is State.ASSIGNED}
+        gone = [one for one in sorted(having & {*stopped} - {*living}) if (fact := facts(one)) and fact.deleted]
+        for server in gone:
+            LOG.warning(
+                "Server %s is deleted, and libvirt still keeps its domain, which does not run: taken away", server
+            )
+            undefine(server)
+        return bool(gone)
+
     def _keep_for_owners(self, entries: Iterable[Entry]) -> set[HandleId]:
         """Keep what Nova gave to other servers than this ledger says: it is an older copy, and erasing would hit the wrong one.
 

@@ -84,6 +84,7 @@ class AccelService:
         self._plans = Plans(self.ledger)
         self._stop = threading.Event()
         self._heard = 0
+        self._living: frozenset[str] = frozenset()
 
     def start(self, background: Callable[[Callable[[], None]], None]) -> None:
         """Look at the host once, so that Nova's first audit sees it; the rest goes on in the background until :meth:`stop`.
@@ -154,6 +155,7 @@ class AccelService:
         changed |= self._guarded(self._operator_spoke, "reading what an operator said")
         changed |= self._refresh()
         changed |= self._reconcile()
+        self._guarded(self._forget_domains, "looking for domains of deleted servers")
         changed |= self._guarded(
             lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
             "looking for servers that are gone",
@@ -205,13 +207,19 @@ class AccelService:
         return self._operator_spoke() or self.releaser.is_time()
 
     def _reconcile(self) -> bool:
-        noted = self._guarded(
-            lambda: self.reconciler.reconcile(self._nova.claims(), self._nova.placed),
-            "comparing the ledger with Nova's database",
-        )
+        noted = self._guarded(self._compare_with_nova, "comparing the ledger with Nova's database")
         if noted:  # what is on vfio-pci may be known again
             self._refresh()
         return noted
+
+    def _compare_with_nova(self) -> bool:
+        claims = self._nova.claims()
+        self._living = frozenset(claims)
+        return self.reconciler.reconcile(claims, self._nova.placed)
+
+    def _forget_domains(self) -> bool:
+        nova = self._nova
+        return self.releaser.forget_domains(nova.stopped(), self._living, nova.facts, nova.undefine)
 
     def _refresh(self) -> bool:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")

