@@ -93,6 +93,8 @@ def prepare(connection: sqlite3.Connection) -> None:
 
     :raises sqlite3.DatabaseError: when the file belongs to something else or to a newer nova_accel
     """
+    if _is_anothers(connection):  # before anything is written
+        raise sqlite3.NotSupportedError("it is an SQLite file of another program")
     # STRICT and WITHOUT ROWID keep types honest. WAL lets readers go on while one writes.
     connection.execute("PRAGMA journal_mode = WAL")
     with connection:
@@ -101,14 +103,21 @@ def prepare(connection: sqlite3.Connection) -> None:
         application = _pragma(connection, "application_id")
         if version == 0 and application == 0:
             _run(connection, _TABLES)
-        elif application != APPLICATION_ID:
-            raise sqlite3.NotSupportedError("it is an SQLite file of another program")
         elif version == 1:
             _run(connection, _FROM_1.format(tables=_TABLES))
         elif version == 2:
             _run(connection, _FROM_2)
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"it has schema {version}, this nova_accel knows {VERSION}")
+
+
+def _is_anothers(connection: sqlite3.Connection) -> bool:
+    """Whether the file has another program's mark, or no mark and something in it."""
+    with connection:
+        connection.execute("BEGIN")  # both answers from before or after another process makes our tables
+        application = _pragma(connection, "application_id")
+        holds = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return application != APPLICATION_ID and bool(application or holds)
 
 
 def _run(connection: sqlite3.Connection, statements: str) -> None:

@@ -1,5 +1,8 @@
 """What is wrong with the configuration stops nova-compute's start with one sentence; what depends on hardware stops nothing."""
 
+import contextlib
+import sqlite3
+
 import pytest
 from nova import exception as nova_exception
 
@@ -100,12 +103,25 @@ class WrongConfigurationTest(base.AccelTestCase):
             assert str(error.value) == f"[nova_accel] {option} = {shown!r} is not valid: {says}", mistake
         assert self.computes == {}
 
-    def test_a_ledger_that_cannot_be_opened_stops_it_too(self) -> None:
-        (self.folder / "compute1.sqlite").mkdir()
+    def test_the_file_of_another_program_in_the_ledgers_place_stops_it_too_and_is_left_alone(self) -> None:
+        path = self.folder / "compute1.sqlite"
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE theirs (word TEXT)")
+        before = path.read_bytes()
         with pytest.raises(
-            nova_exception.InvalidConfiguration, match=r"^\[nova_accel\] ledger_path: the ledger .*compute1"
+            nova_exception.InvalidConfiguration,
+            match=r"^\[nova_accel\] ledger_path: the ledger .*compute1.* an SQLite file of another program",
         ):
             self.start_host("compute1")
+        assert path.read_bytes() == before
+
+    def test_a_ledger_that_cannot_be_opened_stops_nothing(self) -> None:
+        (self.folder / "compute1.sqlite").mkdir()
+        self.start_host("compute1", *ssds(1))
+        self.boot(self.ssd_flavor(), "ERROR")
+        (self.folder / "compute1.sqlite").rmdir()
+        self.computes["compute1"].driver._accel.work()
+        self.boot(self.ssd_flavor())
 
     def test_an_option_of_a_driver_that_is_not_enabled_is_not_asked(self) -> None:
         self.flags(enabled_drivers=["inspur_nvme_ssd_driver"], pmem_namespaces=["LARGE"], group="nova_accel")
