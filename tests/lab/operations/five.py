@@ -55,8 +55,11 @@ def kept(lab: Lab, tenant: Tenant, *, state: str = "running", attached: bool = T
     ]
 
 
-def gone(lab: Lab, tenant: Tenant) -> list[str]:
-    """What each witness has against this: the server has nothing any more, and what it had is clean and offered."""
+def gone(lab: Lab, tenant: Tenant, *, offloaded: bool = False) -> list[str]:
+    """What each witness has against this: the server has nothing any more, and what it had is clean and offered.
+
+    :param offloaded: whether the server is still there; Nova then keeps what it had in its database until it is unshelved
+    """
     entries = ledger.read(lab.machine).handles
     has = {identity: (entries[identity].state, entries[identity].server) for identity in tenant.identities}
     claim, state = claims.read(lab.run, tenant.server), domain.state(lab.machine, tenant.server)
@@ -65,7 +68,7 @@ def gone(lab: Lab, tenant: Tenant) -> list[str]:
     return [
         _unless(set(has.values()) == {("available", None)}, has),
         _unless(not lab.cloud.allocations(tenant.server), lab.cloud.allocations(tenant.server)),
-        _unless(not claim.identities and not claim.moving, claim),
+        _unless((offloaded or not claim.identities) and not claim.moving, claim),
         _unless(state == "gone", state),
         _unless(clean, f"data at {data}"),
     ]

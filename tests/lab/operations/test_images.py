@@ -109,7 +109,7 @@ def test_shelve_offload_and_unshelve(lab: Lab, chance: Chance, table: Table) -> 
         lab.cloud.act(shelved.server, "shelveOffload")
         servers.wait_for_status(lab, shelved.server, "SHELVED_OFFLOADED")
         tenants.wait_until_clean(lab, shelved)
-    table.add("offload", five.gone(lab, shelved))
+    table.add("offload", five.gone(lab, shelved, offloaded=True))
     boot = tenants.Boot(lab, shelved, before="")
     with lab.steps.step("unshelve: it finds clean devices", 300):
         lab.cloud.act(shelved.server, "unshelve")
