@@ -100,11 +100,10 @@ def test_suspend_is_refused_for_persistent_memory(lab: Lab, tenant: Tenant, tabl
 def test_rescue_and_unrescue(lab: Lab, tenant: Tenant, table: Table) -> None:
     boot = tenants.Boot(lab, tenant)
     with lab.steps.step("rescue", 300):
+        # Nova boots it with a command line of its own, so our program in the guest is not told what to look for.
         lab.cloud.act(tenant.server, "rescue", {"rescue_image_ref": tenant.image})
         servers.wait_for_status(lab, tenant.server, "RESCUE")
-        assert boot.finds() == tenant.written
     table.add("rescue", five.kept(lab, tenant))
-    boot = tenants.Boot(lab, tenant)
     with lab.steps.step("unrescue", 300):
         lab.cloud.act(tenant.server, "unrescue")
         servers.wait_for_status(lab, tenant.server, "ACTIVE")
