@@ -85,6 +85,7 @@ class AccelService:
         self._stop = threading.Event()
         self._heard = 0
         self._living: frozenset[str] = frozenset()
+        self._is_untold = False
 
     def start(self, background: Callable[[Callable[[], None]], None]) -> None:
         """Look at the host once, so that Nova's first audit sees it; the rest goes on in the background until :meth:`stop`.
@@ -160,7 +161,7 @@ class AccelService:
             lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
             "looking for servers that are gone",
         )
-        if changed:
+        if changed or self._is_untold:
             self._tell()
         # Only now, because an update says what is left: a device that has come back is not.
         if self._guarded(self._ask_about_leftovers, "asking Placement about devices that are gone"):
@@ -225,7 +226,8 @@ class AccelService:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")
 
     def _tell(self) -> None:
-        self._guarded(self._tell_nova, "telling Placement")
+        # What could not be told is told in the next round, whether or not anything is new then.
+        self._is_untold = not self._guarded(self._tell_nova, "telling Placement")
 
     def _tell_nova(self) -> bool:
         self._nova.changed()

@@ -185,11 +185,12 @@ def test_a_namespace_that_was_disabled_and_enabled_meanwhile_was_not_zeroed(host
 @pytest.mark.parametrize(("function", "arguments"), CALLS)
 def test_while_it_is_zeroed_nothing_else_is_done_with_it(host, monkeypatch, function, arguments):
     os.mkfifo(host / "go")
-    use_daxio(host, monkeypatch, then=f"read go < {host}/go")
+    # By the shell itself: a program that it ran before would have the device open as well, for as long as it takes to end.
+    use_daxio(host, monkeypatch, then=f": > {host}/ready; read go < {host}/go")
     with ThreadPoolExecutor(1) as pool:
         zeroing = pool.submit(dax.zero_namespace.__wrapped__, "namespace0.1", UUID, *WHOLE)
         until = time.monotonic() + 20
-        while not (host / "log").exists() and time.monotonic() < until:
+        while not (host / "ready").exists() and time.monotonic() < until:
             time.sleep(0.01)
         try:
             # Neither we nor the tool we started is a user, so this has to be known otherwise.

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from lxml import etree
@@ -350,3 +351,20 @@ def test_what_the_kernel_prints_before_it_knows_an_ssd_is_no_serial_number(make_
     serial.write_text("SN2\n")
     bench.service.work()
     assert bench.state("SN2") == "available"
+
+
+def test_what_placement_could_not_be_told_it_is_told_in_the_next_round(make_bench):
+    bench = make_bench(ssd())
+
+    def refuse(_):
+        raise RuntimeError("the database is away")
+
+    bench.told = SimpleNamespace(append=refuse)
+    start(bench, "SN1")
+    bench.service.release(SERVER, "Nova deleted it")
+    assert bench.state("SN1") == "available"
+    heard = []
+    bench.told = SimpleNamespace(append=heard.append)
+    bench.service.work()
+    bench.service.work()
+    assert heard == ["changed"]
