@@ -20,7 +20,7 @@ def test_one(): pass
 @pytest.mark.parametrize("number", range(2))
 def test_others(number): pass
 
-@pytest.mark.skip
+@pytest.mark.skip(reason="it is one of the three kinds that are told apart")
 def test_that_does_not_run(): pass
 """
 

@@ -6,7 +6,6 @@ import mmap
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from nova_accel.privsep import acting_pctxt, openers, processes
 from tests.unit import devices
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="making a device needs root")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=devices.NEEDS_ROOT)
 
 ZERO = os.makedev(1, 5)
 OPEN = "os.open({path!r}, os.O_RDONLY)"
@@ -26,12 +25,7 @@ WHO = r"python\S* \(process \d+\)"
 
 @pytest.fixture
 def node(tmp_path):
-    path = tmp_path / "dax9.9"
-    try:
-        os.mknod(path, stat.S_IFCHR | 0o600, ZERO)
-    except PermissionError:
-        pytest.skip("no device can be made here")
-    return path
+    return devices.node(tmp_path / "dax9.9", 1, 5)
 
 
 @pytest.fixture
@@ -97,7 +91,6 @@ def test_what_this_process_has_and_what_it_started_does_not_count(node, what):
     os.close(descriptor)
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
 def test_the_capabilities_of_the_acting_daemon_are_enough_to_see_what_another_user_has_open(node):
     descriptor = os.open(node, os.O_RDONLY)
     with subprocess.Popen(

@@ -95,7 +95,9 @@ def test_a_tool_that_sigkill_does_not_end_is_left_and_its_device_lost():
     with pytest.raises(Failed) as failure:
         run(python(TRACED), 2)
     if "status 3" in str(failure.value):
-        pytest.skip("tracing a process is not allowed here")
+        pytest.skip(
+            "this container lets no process trace another, and nothing else makes one that SIGKILL does not seem to end"
+        )
     assert "was not done after 2 s and could not be killed" in str(failure.value)
     assert isinstance(failure.value, Lost)
     assert time.monotonic() - started < 7

@@ -1,7 +1,6 @@
 """Checking, zeroing and reading back a dax device. /dev/zero stands for one: it can be opened and mapped, and reads as zero."""
 
 import os
-import stat
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ import pytest
 
 from nova_accel.privsep import dax, namespace, openers, scan, tool
 from nova_accel.privsep.errors import Failed, Refused
-from tests.unit import nd_tree
+from tests.unit import devices, nd_tree
 
 UUID = "f1a9c87f-75c0-43eb-83af-719970c099a6"
 OTHER_UUID = "cb10e1ac-f1fe-4afe-8a19-33f7e81f3f74"
@@ -34,10 +33,7 @@ def host(tmp_path, monkeypatch):
     (tmp_path / "dev").mkdir()
     monkeypatch.setattr(dax, "_SYS", sysfs)
     monkeypatch.setattr(dax, "_DEV", tmp_path / "dev")
-    try:
-        os.mknod(tmp_path / "dev/dax0.1", stat.S_IFCHR | 0o600, os.makedev(1, 5))
-    except PermissionError:
-        pytest.skip("making a device needs root")
+    devices.node(tmp_path / "dev/dax0.1", 1, 5)
     return tmp_path
 
 
@@ -106,7 +102,7 @@ def test_another_namespace_is_refused(host, monkeypatch, function, arguments):
 def test_a_node_of_another_device_is_refused(host, monkeypatch, function, arguments):
     use_daxio(host, monkeypatch)
     (host / "dev/dax0.1").unlink()
-    os.mknod(host / "dev/dax0.1", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    devices.node(host / "dev/dax0.1", 1, 3)
     with pytest.raises(Refused, match=r"/dev/dax0.1 is not the dax device of namespace0.1"):
         call(function, "namespace0.1", UUID, *arguments)
     assert not (host / "log").exists()

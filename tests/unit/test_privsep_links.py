@@ -10,7 +10,7 @@ from nova_accel.facts import links as seen
 from nova_accel.facts.roots import Roots
 from nova_accel.privsep import links
 from nova_accel.privsep.errors import Failed, Refused
-from tests.unit import nd_tree
+from tests.unit import devices, nd_tree
 
 FIRST = "cb10e1ac-f1fe-4afe-8a19-33f7e81f3f74"
 SECOND = "f1a9c87f-75c0-43eb-83af-719970c099a6"
@@ -24,11 +24,8 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(links, "_SYS", tmp_path / "sys")
     monkeypatch.setattr(links, "_DEV", tmp_path / "dev")
     (tmp_path / "dev").mkdir()
-    try:
-        for name, minor in (("dax0.0", 0), ("dax0.1", 1), ("dax1.0", 4)):
-            os.mknod(tmp_path / "dev" / name, stat.S_IFCHR | 0o600, os.makedev(253, minor))
-    except PermissionError:
-        pytest.skip("making a device needs root")
+    for name, minor in (("dax0.0", 0), ("dax0.1", 1), ("dax1.0", 4)):
+        devices.node(tmp_path / "dev" / name, 253, minor)
     return tmp_path
 
 
@@ -93,7 +90,7 @@ def test_who_opened_the_device_before_keeps_it_when_its_path_goes(host):
     (host / "dev/dax0.1").write_text("the guest's")
     with (folder(host) / SECOND).open() as of_the_guest:
         (host / "dev/dax0.1").unlink()
-        os.mknod(host / "dev/dax0.1", stat.S_IFCHR | 0o600, os.makedev(253, 1))
+        devices.node(host / "dev/dax0.1", 253, 1)
         exchange(host, "0.0", "0.1")
         link("namespace1.0", THIRD)
         assert SECOND not in shown(host)
@@ -186,7 +183,7 @@ def test_only_a_namespace_in_devdax_mode_has_a_path(host, dev):
 
 def test_a_node_of_another_device_has_no_path(host):
     (host / "dev/dax0.1").unlink()
-    os.mknod(host / "dev/dax0.1", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    devices.node(host / "dev/dax0.1", 1, 3)
     with pytest.raises(Refused, match=r"/dev/dax0.1 is not the dax device of namespace0.1"):
         link("namespace0.1", SECOND)
     (host / "dev/dax0.1").unlink()

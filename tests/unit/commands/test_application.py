@@ -90,7 +90,7 @@ def test_a_user_who_may_not_write_is_told_who_may(folder_mode, file_mode, words)
         existing.open_ledger(path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root could take a file away from its owner")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be the one whose command must leave a file to its owner")
 def test_what_root_opens_stays_its_owners(run, ledger, ledger_path):
     for file in (ledger_path.parent, *ledger_path.parent.iterdir()):
         os.chown(file, NOBODY, NOBODY)
