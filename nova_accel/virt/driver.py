@@ -30,7 +30,6 @@ from nova_accel.xml.memory import NvdimmMemory
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
-_NO_SUSPEND = "it has persistent memory of its host, which would be saved with it and written back over what is there then; stop it instead"
 _RUNNING = (power_state.RUNNING, power_state.PAUSED)
 _NO_LIVE_MIGRATION = "it has devices of its host, which cannot move while it runs; stop it first, or migrate it cold"
 
@@ -153,8 +152,6 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             super().suspend(context, instance)
             return
         try:
-            has_memory = self._accel.guests.has_memory(self._handles(self._accel, instance), instance.uuid)
-            suspend.refuse_if(instance.uuid, has_memory, _NO_SUSPEND)
             with suspend.taken_out(self, self._host.get_guest(instance), instance.uuid):
                 super().suspend(context, instance)
         except Exception as error:  # whatever it is, the server has not changed

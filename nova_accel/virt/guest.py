@@ -75,13 +75,6 @@ class GuestPreparer:
             LOG.error("%s is quarantined: %s", candidate.handle.id, error)
             raise
 
-    def has_memory(self, handles: Sequence[HandleId], server: str) -> bool:
-        """Whether persistent memory is among a server's handles.
-
-        :raises HandleUnavailable: when a device is not there
-        """
-        return not all(self._is_pci(handle, server) for handle in handles)
-
     def pci_elements(self, handles: Sequence[HandleId], server: str) -> list[PciHostdev]:
         """The elements of a server's PCI devices as they are now.
 

@@ -16,27 +16,20 @@ from oslo_log import log as logging
 from nova_accel.exception import AccelError
 from nova_accel.virt import nova_private
 from nova_accel.virt.guest_config import GuestElement
+from nova_accel.xml import domain
 from nova_accel.xml.hostdev import PciHostdev
 
 LOG = logging.getLogger(__name__)
 
+_HAS_MEMORY = "it has persistent memory of its host, which would be saved with it and written back over what is there then; stop it instead"
+
 
 class CannotSuspend(AccelError):
-    """It is refused before anything happened."""
+    """The server goes on with all its devices as before."""
 
     def __init__(self, server: str, reason: str) -> None:
         super().__init__(f"server {server} cannot be suspended: {reason}")
         self.server = server
-        self.reason = reason
-
-
-class NotDetached(AccelError):
-    """A guest did not let go of a device; it has all of them as before."""
-
-    def __init__(self, server: str, alias: str, reason: str) -> None:
-        super().__init__(f"the guest of server {server} did not let go of {alias}: {reason}")
-        self.server = server
-        self.alias = alias
         self.reason = reason
 
 
@@ -59,23 +52,16 @@ def hostdevs(guest: Any, *, persistent: bool = False) -> list[PciHostdev]:
     return [one for one in found if one is not None]
 
 
-def refuse_if(server: str, condition: bool, why: str) -> None:
-    """Refuse before anything happened.
-
-    :raises CannotSuspend: when the condition holds
-    """
-    if condition:
-        raise CannotSuspend(server, why)
-
-
 @contextlib.contextmanager
 def taken_out(driver: Any, guest: Any, server: str) -> Iterator[None]:
     """Have every PCI device of ours out of a running guest; back where the block raises.
 
-    :raises NotDetached: when one stays; those that had left are back
+    :raises CannotSuspend: when it has persistent memory of ours or is paused, or does not let go; it has all devices as before
     """
+    if any(domain.nvdimm_paths(guest.get_xml_desc()).values()):
+        raise CannotSuspend(server, _HAS_MEMORY)
     if guest.get_power_state(driver._host) == power_state.PAUSED:
-        raise NotDetached(server, "its devices", "it is paused, and only a guest that runs can let go of one")
+        raise CannotSuspend(server, "it is paused, and only a guest that runs can let go of a device")
     before = hostdevs(guest)
     detach_all(driver, guest, server)
     try:
@@ -93,7 +79,7 @@ def rollback(error: Exception) -> nova_exception.InstanceFaultRollback:
 def detach_all(driver: Any, guest: Any, server: str) -> None:
     """Take every PCI device of ours out of a running guest, and out of the definition that libvirt keeps.
 
-    :raises NotDetached: when one stays; those that had left are back
+    :raises CannotSuspend: when one stays; those that had left are back
     """
     before = hostdevs(guest)
     for one in before:
@@ -101,7 +87,7 @@ def detach_all(driver: Any, guest: Any, server: str) -> None:
             nova_private.detach(driver, guest, server, one.alias, functools.partial(_element, guest, one))
         except Exception as error:  # Nova's and libvirt's, of any sort
             put_back(guest, server, before)
-            raise NotDetached(server, one.alias, str(error)) from error
+            raise CannotSuspend(server, f"its guest did not let go of {one.alias}: {error}") from error
         LOG.info("%s at %s left the guest of server %s, whose it stays", one.alias, one.address, server)
 
 
