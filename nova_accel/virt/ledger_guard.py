@@ -28,6 +28,11 @@ class LedgerGuard:
         if isinstance(self._error, NotALedger):
             raise self._error
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether the ledger could be used when it was last tried."""
+        return self._error is None
+
     def refuse_if_unusable(self) -> None:
         """Let nothing be offered while the ledger cannot be used.
 

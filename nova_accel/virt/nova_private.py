@@ -95,10 +95,15 @@ def server_facts(server: str) -> ServerFacts | None:
     )
 
 
+def _ours(resources: Iterable[Resource] | None) -> frozenset[HandleId]:
+    """The handles among claimed resources that are not of Nova's own vPMEM."""
+    return frozenset(HandleId(one.resource_class, one.identifier) for one in resources or () if not is_novas_own(one))
+
+
 def _claimed_by(instance: Instance) -> frozenset[HandleId]:
     move = instance.migration_context
     claims = (instance.resources, *((move.old_resources, move.new_resources) if move else ()))
-    return frozenset(HandleId(one.resource_class, one.identifier) for claim in claims for one in claim or [])
+    return frozenset[HandleId]().union(*map(_ours, claims))
 
 
 def is_novas_own(resource: Resource) -> bool:
@@ -132,13 +137,7 @@ def claims(host: str) -> dict[str, frozenset[HandleId]]:
     return {
         one.uuid: found
         for one in servers
-        if one.task_state is None
-        and one.vm_state not in _WITHOUT_CLAIM
-        and (
-            found := frozenset(
-                HandleId(r.resource_class, r.identifier) for r in one.resources or [] if not is_novas_own(r)
-            )
-        )
+        if one.task_state is None and one.vm_state not in _WITHOUT_CLAIM and (found := _ours(one.resources))
     }
 
 

@@ -28,8 +28,8 @@ class NovaSide:
     """Whether Placement has an allocation from what has vanished."""
     claims: Callable[[], Mapping[str, Collection[HandleId]]] = dict
     """What Nova's database says that the servers of this host have, with which nothing is happening now."""
-    claimants: ClaimantsOf | None = None
-    """Which servers Nova's database gives handles of this host to, whatever is happening to them; None: see ``claims``."""
+    claimants: ClaimantsOf = dict
+    """Which servers Nova's database gives handles of this host to, whatever is happening to them."""
     stopped: Callable[[], Collection[str]] = tuple
     """Servers whose domain libvirt keeps here and does not run."""
     undefine: Callable[[str], None] = lambda _: None

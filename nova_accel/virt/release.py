@@ -59,7 +59,7 @@ class Releaser:
         :returns: what it had, to be cleaned now
         """
         if self._ledger.age.was_older():
-            self._keep_for_owners(list(self._ledger.of_server(server)))
+            self._keep_for_owners(self._ledger.of_server(server))
         handles = self._ledger.release(server, evidence)
         for handle in handles:
             LOG.info("%s is released by server %s: %s", handle, server, evidence)
@@ -89,19 +89,26 @@ class Releaser:
         return any(self._ledger.entries()[entry.handle].state is not State.ASSIGNED for entry in doubtful)
 
     def forget_domains(
-        self, stopped: Collection[str], living: Collection[str], facts: FactsOf, undefine: Callable[[str], None]
+        self,
+        stopped: Callable[[], Collection[str]],
+        living: Collection[str],
+        facts: FactsOf,
+        undefine: Callable[[str], None],
     ) -> bool:
         """Take away the domains that Nova left behind of servers that are deleted, as after a move that failed, if they have a device.
 
         Somebody could start them, and they would keep the device for ever.
 
-        :param stopped: servers whose domain does not run
+        :param stopped: servers whose domain does not run; asked only if a server that has a device is not known to be there
         :param living: servers that are known to be there
         :param undefine: takes a domain away that does not run
         :returns: whether there was one
         """
         having = {entry.server or "" for entry in self._ledger.entries().values() if entry.state is State.ASSIGNED}
-        gone = [one for one in sorted(having & {*stopped} - {*living}) if (fact := facts(one)) and fact.deleted]
+        doubtful = having - {*living}
+        if doubtful:
+            doubtful &= {*stopped()}
+        gone = [one for one in sorted(doubtful) if (fact := facts(one)) and fact.deleted]
         for server in gone:
             LOG.warning(
                 "Server %s is deleted, and libvirt still keeps its domain, which does not run: taken away", server
@@ -143,9 +150,11 @@ class Releaser:
 
     def wait_for_others(self) -> None:
         """Say of what others have to clean that it waits for them."""
+        if not self._one_time_use:
+            return
         for handle, entry in self._ledger.entries().items():
             waits = entry.state in (State.DIRTY, State.CLEAN_FAILED) and entry.may_be_erased and entry.retry_at is None
-            if self._one_time_use and waits and entry.asked is None and entry.reason != _WAITS:
+            if waits and entry.asked is None and entry.reason != _WAITS:
                 self._ledger.explain(handle, _WAITS)
 
     def is_time(self) -> bool:

@@ -1,7 +1,7 @@
 """Everything of ours in one nova-compute, wired together; knows Nova only by what is handed to it."""
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 from oslo_log import log as logging
 
@@ -69,7 +69,7 @@ class AccelService:
             assembly.cleaner(settings, host, self.ledger),
             self.guests.place,
             one_time_use=settings.one_time_use,
-            claimants=nova.claimants or (lambda: _by_handle(nova.claims())),
+            claimants=nova.claimants,
         )
         self.reconciler = Reconciler(host, self.inventory, self.ledger)
         self.leftovers = Leftovers(nova.in_use)
@@ -153,6 +153,10 @@ class AccelService:
     def work(self) -> None:
         """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed."""
         changed = self._guard.check()
+        if not self._guard.is_usable:  # said once; nothing of what follows can be done
+            if changed:
+                self._tell()
+            return
         changed |= self._guarded(self._operator_spoke, "reading what an operator said")
         changed |= self._refresh()
         changed |= self._reconcile()
@@ -220,7 +224,7 @@ class AccelService:
 
     def _forget_domains(self) -> bool:
         nova = self._nova
-        return self.releaser.forget_domains(nova.stopped(), self._living, nova.facts, nova.undefine)
+        return self.releaser.forget_domains(nova.stopped, self._living, nova.facts, nova.undefine)
 
     def _refresh(self) -> bool:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")
@@ -243,11 +247,3 @@ class AccelService:
         except Exception:  # Nova, libvirt or the message bus: the next round tries again
             LOG.exception("%s failed", doing)
         return False
-
-
-def _by_handle(claims: Mapping[str, Collection[HandleId]]) -> dict[HandleId, set[str]]:
-    found: dict[HandleId, set[str]] = {}
-    for server, handles in claims.items():
-        for handle in handles:
-            found.setdefault(handle, set()).add(server)
-    return found
