@@ -1,7 +1,8 @@
 """Nova's API, scheduler, conductor and compute services with the real Placement, over Nova's fake libvirt and our fake host."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -10,6 +11,7 @@ import nova.conf
 from lxml import etree
 from nova import context as nova_context
 from nova import objects
+from nova.compute import resource_tracker
 from nova.tests.functional.libvirt import base
 from stevedore import ExtensionManager
 
@@ -132,6 +134,20 @@ class AccelTestCase(base.ServersTestBase):
         allocations = self._get_allocations_by_server_uuid(server["id"])
         names = {provider["uuid"]: name for name, provider in self.our_providers().items()}
         return sorted(names[uuid] for uuid in allocations if uuid in names)
+
+    @contextmanager
+    def audit_in_the_window(self, hostname: str = "compute1") -> Iterator[None]:
+        """Run the periodic audit right after a claim, before Nova has saved which handles it gave: it forgets them then."""
+        claim = resource_tracker.ResourceTracker.instance_claim
+        manager = self.computes[hostname].manager
+
+        def claim_then_audit(tracker: object, *args: object, **kwargs: object) -> object:
+            claimed = claim(tracker, *args, **kwargs)
+            manager.update_available_resource(nova_context.get_admin_context())
+            return claimed
+
+        with patched(resource_tracker.ResourceTracker, "instance_claim", claim_then_audit):
+            yield
 
     def audit(self) -> None:
         self._run_periodics()

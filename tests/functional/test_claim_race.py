@@ -1,12 +1,8 @@
 """Nova's own claim is not exclusive: an audit between the claim and the save forgets it. The ledger is."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from nova import context as nova_context
-from nova.compute import resource_tracker
 from stevedore.extension import Extension
 
 from nova_accel.drivers.base import SeenFunction
@@ -33,20 +29,6 @@ class ClaimRaceTest(base.AccelTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.use_drivers(Extension("pool_driver", "nowhere", PoolDriver, None))
-
-    @contextmanager
-    def audit_in_the_window(self, hostname: str) -> Iterator[None]:
-        """Run the periodic audit right after a claim, before Nova has saved which handles it gave."""
-        claim = resource_tracker.ResourceTracker.instance_claim
-        manager = self.computes[hostname].manager
-
-        def claim_then_audit(tracker: object, *args: object, **kwargs: object) -> object:
-            claimed = claim(tracker, *args, **kwargs)
-            manager.update_available_resource(nova_context.get_admin_context())
-            return claimed
-
-        with base.patched(resource_tracker.ResourceTracker, "instance_claim", claim_then_audit):
-            yield
 
     def test_the_provider_has_several_units(self) -> None:
         self.start_host("compute1", *base.ssds(2))

@@ -189,7 +189,6 @@ def test_an_attempt_that_takes_too_long_has_failed(case, monkeypatch):
 def test_how_far_it_is_can_be_read_meanwhile(case):
     one = case().release()
     seen = []
-    one.eraser.verify = None
     erase = one.eraser.erase_and_verify
 
     def watched(handle, progress):

@@ -1,13 +1,6 @@
 """Two servers at once, and what Placement has not heard yet: nobody gets what somebody has, or what is not clean."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from nova import context as nova_context
-from nova.compute import resource_tracker
-
 from nova_accel.model import HandleId
-from tests.functional import base
 from tests.functional.operations.case import SIX, SSD, OperationsTestCase
 
 
@@ -19,20 +12,6 @@ class ClaimsTest(OperationsTestCase):
     def ask_for(self, *classes: str) -> None:
         """Ask for a server, whatever comes of it."""
         self.api.post_server({"server": self._build_server(flavor_id=self.flavor_of(*classes), networks="none")})
-
-    @contextmanager
-    def audit_in_the_window(self) -> Iterator[None]:
-        """Nova forgets a claim that it audits before it has saved it."""
-        claim = resource_tracker.ResourceTracker.instance_claim
-        manager = self.computes["compute1"].manager
-
-        def claim_then_audit(tracker: object, *args: object, **kwargs: object) -> object:
-            claimed = claim(tracker, *args, **kwargs)
-            manager.update_available_resource(nova_context.get_admin_context())
-            return claimed
-
-        with base.patched(resource_tracker.ResourceTracker, "instance_claim", claim_then_audit):
-            yield
 
     def test_two_servers_to_which_nova_gives_the_same_namespace_do_not_share_it(self) -> None:
         with self.audit_in_the_window():
