@@ -64,6 +64,21 @@ def test_only_so_many_are_cleaned_at_once_and_the_others_after_them(slow):
     assert sorted(slow.calls) == [ssd_handle(name) for name in "ABCDE"]
 
 
+def test_of_one_device_the_next_begins_only_when_the_one_before_has_ended_and_another_device_does_not_wait(slow):
+    device_of = {"A1": "A", "A2": "A", "B1": "B"}
+    cleanings = Cleanings(slow.settle, slow.available, in_thread, 4, lambda handle: device_of[handle.identity])
+    for names in (("A1",), ("A2", "B1")):
+        for name in names:
+            cleanings.begin(ssd_handle(name))
+        assert slow.begun.acquire(timeout=WAIT_S)
+    assert not slow.begun.acquire(timeout=0.2)
+    assert slow.calls == [ssd_handle("A1"), ssd_handle("B1")]
+    slow.go.set()
+    for _ in device_of:
+        assert slow.done.acquire(timeout=WAIT_S)
+    assert slow.calls[2:] == [ssd_handle("A2")]
+
+
 def test_one_whose_cleaning_broke_can_be_begun_again(slow):
     def breaks(handle: HandleId) -> bool:
         slow.calls.append(handle)
