@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from oslo_log import log as logging
 
+from nova_accel.cleaning import progress
 from nova_accel.exception import CleaningFailed
 from nova_accel.ledger.cleanings import CleaningRecord, Underway
 from nova_accel.ledger.file import now
@@ -54,10 +55,9 @@ class Attempt:
             self._words, self._words_began = words, now()
         if new or time.monotonic() - self._noted_s >= _NOTE_EVERY_S:
             self._noted_s = time.monotonic()
-            LOG.info("%s: %s%s", self._handle.id, words, _share(done_bytes, total_bytes))
-            self._ledger.cleanings.note(
-                Underway(self._handle.id.identity, words, done_bytes, total_bytes, self._words_began)
-            )
+            doing = Underway(self._handle.id.identity, words, done_bytes, total_bytes, self._words_began)
+            LOG.info("%s: %s%s", self._handle.id, progress.in_words(doing, progress.now()), _share(doing))
+            self._ledger.cleanings.note(doing)
 
     def record(self, ended: Ended, server: str | None) -> CleaningRecord:
         """What is kept of it."""
@@ -73,5 +73,5 @@ class Attempt:
         )
 
 
-def _share(done_bytes: int, total_bytes: int) -> str:
-    return f": {done_bytes} of {total_bytes} bytes" if total_bytes else ""
+def _share(doing: Underway) -> str:
+    return f" ({doing.done_bytes} of {doing.total_bytes} bytes)" if doing.total_bytes else ""

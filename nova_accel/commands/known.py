@@ -3,7 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from nova_accel.commands import naming, progress
+from nova_accel.cleaning import progress
+from nova_accel.commands import naming
 from nova_accel.eligibility.verdict import Reason
 from nova_accel.exception import AccelError
 from nova_accel.ledger.cleanings import CleaningRecord, Underway

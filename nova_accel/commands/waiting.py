@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from nova_accel.commands import progress
+from nova_accel.cleaning import progress
 from nova_accel.exception import AccelError
 from nova_accel.ledger.cleanings import Underway
 from nova_accel.ledger.entry import Entry

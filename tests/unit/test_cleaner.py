@@ -1,12 +1,13 @@
 """What becomes of a device whose server is gone: tried again, given up, quarantined, left to others, passed on; all of it recorded."""
 
 import json
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nova_accel.cleaning import attempt
+from nova_accel.cleaning import attempt, progress
 from nova_accel.cleaning.cleaner import Cleaner, Policy
 from nova_accel.cleaning.eraser import Proof
 from nova_accel.cleaning.record import RecordFile
@@ -199,6 +200,29 @@ def test_how_far_it_is_can_be_read_meanwhile(case):
     one.eraser.erase_and_verify = watched
     one.cleaner.settle(HANDLE)
     assert [(doing.words, doing.done_bytes, doing.total_bytes) for doing in seen] == [("reading", 100, 100)]
+
+
+def test_the_log_says_how_far_it_is_and_how_long_it_will_take(case, monkeypatch, caplog):
+    began = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    monkeypatch.setattr(attempt, "_NOTE_EVERY_S", 0.0)
+    monkeypatch.setattr(attempt, "now", began.isoformat)
+    monkeypatch.setattr(progress, "now", lambda: began + timedelta(minutes=1))
+    one = case().release()
+
+    def erase(handle, progress):
+        progress("erasing", 0, 0)
+        progress("reading", 0, 400)
+        progress("reading", 100, 400)
+        return Proof("format", "read as a whole, all zero")
+
+    one.eraser.erase_and_verify = erase
+    with caplog.at_level(logging.INFO, attempt.LOG.logger.name):
+        one.cleaner.settle(HANDLE)
+    assert [record.getMessage() for record in caplog.records if record.name == attempt.LOG.logger.name] == [
+        "CUSTOM_SSD SN1: erasing",
+        "CUSTOM_SSD SN1: reading, 0 % (0 of 400 bytes)",
+        "CUSTOM_SSD SN1: reading, 25 %, about 3 min left (100 of 400 bytes)",
+    ]
 
 
 def test_none_offers_it_with_what_is_on_it_and_says_so(case):

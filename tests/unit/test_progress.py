@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_accel.commands import progress
+from nova_accel.cleaning import progress
 from nova_accel.ledger.cleanings import Underway
 
 GIB = 1024**3
