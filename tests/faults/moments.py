@@ -13,7 +13,7 @@ from nova.tests.functional.api.client import OpenStackApiException
 from tests.faults import rules, scenes
 from tests.faults.cloud import HOST, Cloud
 from tests.faults.faulty import Fault, biting
-from tests.faults.survival import go_on
+from tests.faults.survival import OPERATOR, go_on
 from tests.faults.world import World
 
 _LONGEST_S = 10.0
@@ -104,7 +104,7 @@ def _rebooted(cloud: Cloud, fault: Fault) -> None:
     scenes.started_with_a_server(cloud)
     (server,) = cloud.api.get_servers()
     with fault(cloud):
-        try_to(lambda: cloud.api.post_server_action(server["id"], {"reboot": {"type": "HARD"}}))
+        try_to(_rebooting(cloud, server))
         settle(cloud)
     go_on(cloud)
 
@@ -123,6 +123,32 @@ def during(name: str, fault: Fault, moments: Iterable[str] = tuple(MOMENTS)) -> 
         Trial(name, moment, (lambda cloud, act=MOMENTS[moment]: act(cloud, biting(fault)),))  # type: ignore[misc]
         for moment in moments
     ]
+
+
+def from_the_start(name: str, fault: Fault) -> Trial:
+    """A fault of the ledger that is there already when nova-compute starts again, on a host where a server runs."""
+    lives = (scenes.started_with_a_server, lambda cloud: _started_without_a_ledger(cloud, biting(fault)))
+    return Trial(name, "as nova-compute starts", lives)
+
+
+def _started_without_a_ledger(cloud: Cloud, fault: Fault) -> None:
+    with fault(cloud):
+        cloud.start()
+        assert "Nothing of this host is offered" in cloud.stdlog.logger.output
+        (server,) = cloud.api.get_servers()
+        for act in (cloud.round, _rebooting(cloud, server), asking_for_a_server(cloud, _flavor(cloud))):
+            assert rules.claimable(cloud, HOST) == set(), "something is offered, and nothing can be remembered of it"
+            try_to(act)
+            settle(cloud)
+        states = [server["status"] for server in cloud.api.get_servers()]
+        assert states == ["ERROR", "ERROR"], f"a server has started although the ledger cannot be used: {states}"
+    go_on(cloud)
+    assert "can be used again" in cloud.stdlog.logger.output
+    assert not cloud.world.notes(OPERATOR), "it does not go on by itself"
+
+
+def _rebooting(cloud: Cloud, server: dict) -> Callable[[], Any]:
+    return lambda: cloud.api.post_server_action(server["id"], {"reboot": {"type": "HARD"}})
 
 
 def twice_at_once(cloud: Cloud, *acts: Callable[[], Any]) -> None:
@@ -161,7 +187,7 @@ def a_reboot_and_a_delete(cloud: Cloud) -> None:
     (server,) = cloud.api.get_servers()
     twice_at_once(
         cloud,
-        lambda: cloud.api.post_server_action(server["id"], {"reboot": {"type": "HARD"}}),
+        _rebooting(cloud, server),
         deleting(cloud, server),
     )
 

@@ -1,7 +1,7 @@
 """Every fault that is no kill, and when it is tried."""
 
 from tests.faults import faulty, files, hardware, moments, scenes
-from tests.faults.moments import Trial, during
+from tests.faults.moments import Trial, during, from_the_start
 from tests.faults.survival import survive_and_fill
 
 _MADE, _DELETED, _QUIET, _REBOOTED = moments.MOMENTS
@@ -17,13 +17,22 @@ def all_trials() -> list[Trial]:
         *during("Placement's answers get lost", faulty.placement_answers_get_lost, _WRITING),
         *during("libvirt is gone", faulty.libvirt_is_gone),
         *during("Nova's database refuses writes", faulty.novas_database_refuses_writes),
-        *during("the ledger can only be read", faulty.ledger_is_read_only),
-        *during("the disk under the ledger is full", faulty.disk_under_the_ledger_is_full),
+        *_ledger(),
         *_tools(),
         *during("the clock is set back", faulty.clock_is_set_back, (_MADE, _DELETED, _QUIET)),
         *_hardware(),
         *_twice(),
         *_files(),
+    ]
+
+
+def _ledger() -> list[Trial]:
+    read_only, full = "the ledger can only be read", "the disk under the ledger is full"
+    return [
+        *during(read_only, faulty.ledger_is_read_only),
+        from_the_start(read_only, faulty.ledger_is_read_only),
+        *during(full, faulty.disk_under_the_ledger_is_full),
+        from_the_start(full, faulty.disk_under_the_ledger_is_full),
     ]
 
 
