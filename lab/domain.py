@@ -42,6 +42,11 @@ def nvdimms(machine: Machine, server: str) -> list[Nvdimm]:
     ]
 
 
+def alias(identity: str) -> str:
+    """How libvirt names a device of ours in a guest."""
+    return OURS + identity
+
+
 def hostdevs(machine: Machine, server: str) -> list[str]:
     """The ``managed`` of a running guest's PCI devices."""
     found = _xml(machine, server).findall("devices/hostdev[@type='pci']")
@@ -61,6 +66,12 @@ def state(machine: Machine, server: str) -> str:
     """What libvirt says of a domain: ``running``, ``shut off`` …; ``gone`` when it has none."""
     found = machine.channel.try_run(["virsh", "-c", "qemu:///system", "domstate", server])
     return "gone" if found.status else found.out.strip()
+
+
+def saved_paths(machine: Machine, server: str) -> list[str]:
+    """Paths of the persistent memory in the image that libvirt has saved of a suspended guest."""
+    saved = machine.channel.run(["virsh", "-c", "qemu:///system", "managedsave-dumpxml", server])
+    return [one.text or "" for one in ET.fromstring(saved).findall("devices/memory/source/path")]
 
 
 def saved_devices(machine: Machine, server: str) -> list[str]:

@@ -146,6 +146,15 @@ What becomes of a server's devices when it is rebuilt. It keeps the same ones ei
 disk; ``keep`` is what it does to a volume.
 """,
     ),
+    cfg.BoolOpt(
+        "suspend_with_pmem",
+        default=False,
+        help="""
+Whether a server with persistent memory may be suspended, and snapshotted cold. libvirt then saves all of that memory too, in
+/var/lib/libvirt/qemu/save and not encrypted, and writes it back when the server is resumed. That takes as much room there, which is looked
+for before, and as long as copying takes. False: such a server is refused with a sentence and goes on.
+""",
+    ),
     cfg.IntOpt(
         "ssd_wear_limit",
         default=100,
@@ -185,6 +194,7 @@ class Settings:
     cleaning_record: str = ""
     """Empty: none is kept."""
     on_rebuild: str = "clean"
+    suspend_with_pmem: bool = False
     ssd_wear_limit: int = 100
     """Percent."""
 
@@ -212,6 +222,7 @@ def read(conf: cfg.ConfigOpts) -> Settings:
         one_time_use=group.one_time_use,
         cleaning_record=group.cleaning_record,
         on_rebuild=group.on_rebuild,
+        suspend_with_pmem=group.suspend_with_pmem,
         ssd_wear_limit=group.ssd_wear_limit,
     )
 

@@ -19,7 +19,7 @@ from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
 from nova_accel.request import flavor, order
-from nova_accel.virt import guest_config, nova_private, other_owners, suspend
+from nova_accel.virt import guest_config, nova_private, other_owners, save_image, suspend
 from nova_accel.virt.applier import Applier
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.service import AccelService
@@ -59,6 +59,17 @@ def _refusals_as_novas(instance: Any) -> Iterator[None]:
             raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
         # The other one would make a rebuild on this host drop the server's allocation.
         raise nova_exception.InternalError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _staying_suspended() -> Iterator[None]:
+    """Let what we refuse leave a server suspended, to be resumed later; except one that is not any more."""
+    try:
+        yield
+    except suspend.RunsWithout as error:
+        raise nova_exception.InternalError(str(error)) from error
+    except AccelError as error:
+        raise suspend.rollback(nova_exception.InstanceResumeFailure(reason=str(error))) from error
 
 
 def _refuse_live_migration(instance: Any) -> None:
@@ -145,29 +156,37 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def suspend(self, context: Any, instance: Any) -> None:
         """Suspend a server; its PCI devices leave the guest before, and stay the server's with their data.
 
-        :raises nova.exception.InstanceFaultRollback: when it has persistent memory, or its guest does not let go of a device; the
-            server goes on as before
+        :raises nova.exception.InstanceFaultRollback: when it has persistent memory that is not to be saved or has no room, or its
+            guest does not let go of a device; the server goes on as before
         """
         if not self._accel or not nova_private.has_devices_of_ours(instance):
             super().suspend(context, instance)
             return
         try:
-            with suspend.taken_out(self, self._host.get_guest(instance), instance.uuid):
+            guest, server = self._host.get_guest(instance), instance.uuid
+            with suspend.memory_saved(guest, server, self._accel.save_room), suspend.taken_out(self, guest, server):
                 super().suspend(context, instance)
         except Exception as error:  # whatever it is, the server has not changed
-            raise suspend.rollback(error) from error
+            # Nova does not say anywhere why a cold snapshot was refused.
+            LOG.warning("Server %s goes on as before: %s", instance.uuid, error)
+            raise suspend.rollback(nova_exception.InstanceSuspendFailure(reason=str(error))) from error
 
     def resume(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         """Resume a server and give it back its PCI devices.
 
-        :raises nova.exception.InternalError: when it cannot have them; it stays suspended
+        :raises nova.exception.InstanceFaultRollback: when it cannot have them; it stays suspended, with all that was saved of it
+        :raises nova.exception.InternalError: when it runs without them and could not be saved again
         """
         if not self._accel or not nova_private.has_devices_of_ours(instance):
             super().resume(context, instance, *args, **kwargs)
             return
         with self._starting_without_devices(instance):
+            with _staying_suspended(), contextlib.suppress(nova_exception.InstanceNotFound):
+                # Before Nova begins: where a guest cannot be started, it takes the domain away with all that was saved of it.
+                self._prepare(self._accel, instance, self._host.get_guest(instance).get_xml_desc())
             super().resume(context, instance, *args, **kwargs)
-            self._give_back(instance, self._host.get_guest(instance))
+            with _staying_suspended():
+                self._give_back(self._accel, instance, self._host.get_guest(instance))
 
     def check_can_live_migrate_destination(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuse a server that has a device, before anything happened.
@@ -216,10 +235,10 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         was_saved = not live_snapshot and original_power_state in _RUNNING and not domain.is_running(xml)
         if not self._accel or not was_saved:
             return super()._resume_guest_after_snapshot(*arguments)
-        with self._starting_without_devices(instance):
-            self._prepare_guest(instance, xml)
+        with self._starting_without_devices(instance), _refusals_as_novas(instance):
+            self._prepare(self._accel, instance, xml)
             super()._resume_guest_after_snapshot(*arguments)
-            self._give_back(instance, guest)
+            self._give_back(self._accel, instance, guest)
         return None
 
     @contextlib.contextmanager
@@ -233,16 +252,19 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def _prepare_guest(self, instance: Any, xml: str, *, running: bool = False) -> None:
         if self._accel:
             with _refusals_as_novas(instance):
-                later = instance.uuid in self._without_devices
-                self._accel.guests.prepare(
-                    self._handles(self._accel, instance), instance.uuid, xml, running=running, later=later
-                )
+                self._prepare(self._accel, instance, xml, running=running)
 
-    def _give_back(self, instance: Any, guest: Any) -> None:
-        assert self._accel is not None
-        with _refusals_as_novas(instance):
-            elements = self._accel.guests.pci_elements(self._handles(self._accel, instance), instance.uuid)
-            suspend.attach_all(guest, instance.uuid, elements)
+    def _prepare(self, accel: AccelService, instance: Any, xml: str, *, running: bool = False) -> None:
+        handles, server = self._handles(accel, instance), instance.uuid
+        later = server in self._without_devices
+        if later:
+            saved = save_image.corrected(self._host.get_guest(instance), server, accel.guests.nvdimms(handles, server))
+            xml = saved or xml
+        accel.guests.prepare(handles, server, xml, running=running, later=later)
+
+    def _give_back(self, accel: AccelService, instance: Any, guest: Any) -> None:
+        elements = accel.guests.pci_elements(self._handles(accel, instance), instance.uuid)
+        suspend.attach_all(self, guest, instance.uuid, elements)
 
     def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
         """The handles of ours that Nova claimed for a server, in the order in which its flavor asks; as many as it asks for.

@@ -14,6 +14,7 @@ from nova_accel.virt.inventory import Inventory
 from nova_accel.xml import domain
 from nova_accel.xml.alias import alias_for
 from nova_accel.xml.hostdev import PciHostdev
+from nova_accel.xml.memory import NvdimmMemory
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +82,13 @@ class GuestPreparer:
         :raises HandleUnavailable: when a device is not there
         """
         return [element for _, element in self.elements(handles, server) if isinstance(element, PciHostdev)]
+
+    def nvdimms(self, handles: Sequence[HandleId], server: str) -> list[NvdimmMemory]:
+        """The elements of a server's persistent memory as it is now.
+
+        :raises HandleUnavailable: when a device is not there
+        """
+        return [element for _, element in self.elements(handles, server) if isinstance(element, NvdimmMemory)]
 
     def place(self, candidate: Candidate) -> str:
         """What names a device in a domain's XML: a PCI address, or a path."""

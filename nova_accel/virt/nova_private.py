@@ -23,6 +23,8 @@ from nova_accel.virt.evidence import MigrationFacts, ServerFacts
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
+_WITH_SECRETS = 1  # libvirt's VIR_DOMAIN_SAVE_IMAGE_XML_SECURE: else a password would be gone with the next definition
+
 # A server that is not built yet, or that failed, may claim what it never gets.
 # A failed one counts too: what it left behind may be the only copy.
 _UNFINISHED = [
@@ -158,6 +160,25 @@ def claimants(host: str) -> dict[HandleId, set[str]]:
         for handle in _claimed_by(server):
             found.setdefault(handle, set()).add(uuid)
     return found
+
+
+def saved_xml(guest: Any) -> str | None:
+    """The XML within what libvirt saved of a guest, secrets included; None when nothing is saved.
+
+    :raises libvirt.libvirtError: when it cannot be read
+    """
+    if not guest._domain.hasManagedSaveImage(0):
+        return None
+    found: str = guest._domain.managedSaveGetXMLDesc(_WITH_SECRETS)
+    return found
+
+
+def change_saved_xml(guest: Any, xml: str) -> None:
+    """Put another XML into what libvirt saved of a guest.
+
+    :raises libvirt.libvirtError: when the guest would be another one with it, or it cannot be written
+    """
+    guest._domain.managedSaveDefineXML(xml, 0)
 
 
 def detach(driver: Any, guest: Any, server: str, alias: str, conf: Callable[[bool], Any]) -> None:

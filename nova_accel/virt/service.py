@@ -28,6 +28,7 @@ from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.plans import Plans
 from nova_accel.virt.reconcile import Reconciler
 from nova_accel.virt.release import Releaser
+from nova_accel.virt.save_room import SaveRoom
 
 LOG = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class AccelService:
             one_time_use=settings.one_time_use,
             claimants=nova.claimants,
         )
+        self.save_room = SaveRoom(host.roots) if settings.suspend_with_pmem else None
         self.reconciler = Reconciler(host, self.inventory, self.ledger)
         self.leftovers = Leftovers(nova.in_use)
         self.cleanings = Cleanings(

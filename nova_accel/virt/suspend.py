@@ -16,12 +16,16 @@ from oslo_log import log as logging
 from nova_accel.exception import AccelError
 from nova_accel.virt import nova_private
 from nova_accel.virt.guest_config import GuestElement
+from nova_accel.virt.save_room import NoRoom, SaveRoom
 from nova_accel.xml import domain
 from nova_accel.xml.hostdev import PciHostdev
 
 LOG = logging.getLogger(__name__)
 
-_HAS_MEMORY = "it has persistent memory of its host, which would be saved with it and written back over what is there then; stop it instead"
+_HAS_MEMORY = (
+    "it has persistent memory of its host, all of which would be saved with it; stop it instead, or ask for "
+    "[nova_accel] suspend_with_pmem"
+)
 
 
 class CannotSuspend(AccelError):
@@ -42,6 +46,15 @@ class NotAttached(AccelError):
         self.reason = reason
 
 
+class RunsWithout(AccelError):
+    """A guest did not get its devices back, and could not be saved again."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(f"server {server} runs without all of its devices until a hard reboot: {reason}")
+        self.server = server
+        self.reason = reason
+
+
 def hostdevs(guest: Any, *, persistent: bool = False) -> list[PciHostdev]:
     """The PCI devices of ours that a guest has.
 
@@ -53,16 +66,35 @@ def hostdevs(guest: Any, *, persistent: bool = False) -> list[PciHostdev]:
 
 
 @contextlib.contextmanager
+def memory_saved(guest: Any, server: str, room: SaveRoom | None) -> Iterator[None]:
+    """Have room for a guest's persistent memory while the guest is saved; nothing for one without.
+
+    :param room: None where servers with persistent memory are not suspended
+    :raises CannotSuspend: when that is so, or there is no room
+    """
+    xml = guest.get_xml_desc()
+    if not any(domain.nvdimm_paths(xml).values()):
+        yield
+        return
+    if room is None:
+        raise CannotSuspend(server, _HAS_MEMORY)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(room.promised(domain.memory_bytes(xml)))
+        except NoRoom as error:
+            raise CannotSuspend(server, str(error)) from error
+        yield
+
+
+@contextlib.contextmanager
 def taken_out(driver: Any, guest: Any, server: str) -> Iterator[None]:
     """Have every PCI device of ours out of a running guest; back where the block raises.
 
-    :raises CannotSuspend: when it has persistent memory of ours or is paused, or does not let go; it has all devices as before
+    :raises CannotSuspend: when it is paused, or does not let go; it has all devices as before
     """
-    if any(domain.nvdimm_paths(guest.get_xml_desc()).values()):
-        raise CannotSuspend(server, _HAS_MEMORY)
-    if guest.get_power_state(driver._host) == power_state.PAUSED:
-        raise CannotSuspend(server, "it is paused, and only a guest that runs can let go of a device")
     before = hostdevs(guest)
+    if before and guest.get_power_state(driver._host) == power_state.PAUSED:
+        raise CannotSuspend(server, "it is paused, and only a guest that runs can let go of a device")
     detach_all(driver, guest, server)
     try:
         yield
@@ -71,9 +103,9 @@ def taken_out(driver: Any, guest: Any, server: str) -> Iterator[None]:
         raise
 
 
-def rollback(error: Exception) -> nova_exception.InstanceFaultRollback:
-    """What makes Nova take a server for what it was before it was to be suspended."""
-    return nova_exception.InstanceFaultRollback(nova_exception.InstanceSuspendFailure(reason=str(error)))
+def rollback(failure: nova_exception.NovaException) -> nova_exception.InstanceFaultRollback:
+    """What makes Nova take a server for what it was before."""
+    return nova_exception.InstanceFaultRollback(failure)
 
 
 def detach_all(driver: Any, guest: Any, server: str) -> None:
@@ -115,26 +147,29 @@ def attach(guest: Any, hostdev: PciHostdev) -> None:
         guest.attach_device(GuestElement(hostdev), persistent=persistent, live=live)
 
 
-def attach_all(guest: Any, server: str, wanted: Sequence[PciHostdev]) -> None:
+def attach_all(driver: Any, guest: Any, server: str, wanted: Sequence[PciHostdev]) -> None:
     """Give a guest that was just resumed its devices, all of them.
 
     :raises NotAttached: when one could not be given; the guest was saved again and does not run without it
+    :raises RunsWithout: when that was not possible either
     """
     for one in wanted:
         try:
             attach(guest, one)
         except Exception as error:
-            _save_again(guest, server)
-            raise NotAttached(server, f"{one.alias} at {one.address}: {error}") from error
+            reason = f"{one.alias} at {one.address}: {error}"
+            _save_again(driver, guest, server, reason)
+            raise NotAttached(server, reason) from error
         LOG.info("%s at %s is back in the guest of server %s", one.alias, one.address, server)
 
 
-def _save_again(guest: Any, server: str) -> None:
+def _save_again(driver: Any, guest: Any, server: str, reason: str) -> None:
     try:
+        detach_all(driver, guest, server)
         detach_config(guest)
         guest.save_memory_state()
-    except Exception:
-        LOG.exception("The guest of server %s runs without all of its devices, and could not be saved again", server)
+    except Exception as error:
+        raise RunsWithout(server, f"{reason}; it could not be saved again: {error}") from error
 
 
 def detach_config(guest: Any) -> None:

@@ -1,5 +1,7 @@
 """What of the host a whole domain takes: its PCI devices and its persistent memory, ours and others'."""
 
+from collections.abc import Mapping
+
 from lxml import etree
 
 from nova_accel.model import PciAddress
@@ -33,6 +35,29 @@ def nvdimm_paths(domain_xml: str) -> dict[str, str | None]:
         if path is not None:
             found[path] = None if path in found else alias_of(element)
     return found
+
+
+def with_nvdimm_paths(domain_xml: str, paths: Mapping[str, str]) -> str:
+    """A domain's XML with other paths for memory devices of ours; the same text when it has these paths already.
+
+    :param paths: by alias
+    """
+    root = etree.fromstring(domain_xml.encode())
+    wrong = [
+        (where, path)
+        for element in root.iterfind("devices/memory")
+        if (path := paths.get(alias_of(element) or "")) is not None
+        and (where := element.find("source/path")) is not None
+        and where.text != path
+    ]
+    for where, path in wrong:
+        where.text = path
+    return etree.tostring(root, encoding="unicode") if wrong else domain_xml
+
+
+def memory_bytes(domain_xml: str) -> int:
+    """All of a domain's memory as libvirt gives it back: it counts the memory devices, also persistent ones, and always in KiB."""
+    return int(etree.fromstring(domain_xml.encode()).findtext("memory", "0")) * 1024
 
 
 def disk_paths(domain_xml: str) -> frozenset[str]:

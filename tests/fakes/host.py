@@ -92,7 +92,7 @@ class FakeHost:
         namespaces: Sequence[FakeNamespace] = (),
         regions: Sequence[FakeRegion] = (),
     ) -> None:
-        self.roots = Roots(root / "sys", root / "proc", root / "dev")
+        self.roots = Roots(root / "sys", root / "proc", root / "dev", root / "saved")
         self.calls: list[tuple[str, ...]] = []
         self.extra_lspci = ""
         self.ssds: dict[str, FakeSsd] = {}

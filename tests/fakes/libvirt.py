@@ -26,11 +26,13 @@ class DefinitionsAreKept(fixtures.Fixture):
             ("Domain", "createWithFlags", _create),
             ("Domain", "managedSave", _managed_save),
             ("Domain", "managedSaveRemove", _managed_save_remove),
+            ("Domain", "managedSaveGetXMLDesc", _managed_save_xml),
+            ("Domain", "managedSaveDefineXML", _managed_save_define),
             ("Domain", "attachDeviceFlags", _attach),
             ("Domain", "detachDeviceFlags", _detach),
             ("Connection", "defineXML", _define),
         ):
-            mended = made(getattr(getattr(fakelibvirt, owner), name))
+            mended = made(getattr(getattr(fakelibvirt, owner), name, None))
             self.useFixture(fixtures.MonkeyPatch(f"nova.tests.fixtures.libvirt.{owner}.{name}", mended))
 
 
@@ -39,6 +41,7 @@ def _parse_definition(parsed: Any) -> Any:
         domain.as_defined = etree.fromstring(xml)
         domain.in_guest = _ours(domain.as_defined)
         domain.ever_ours = set(domain.in_guest)
+        domain.memory = domain.as_defined.findall("devices/memory")
         return parsed(domain, xml)
 
     return parse_definition
@@ -57,7 +60,7 @@ def _xml_desc(described: Any) -> Any:
             if _address(element) in domain.ever_ours:
                 devices.remove(element)
         devices.extend(copy.deepcopy(element) for element in ours.values())
-        _restore(root, domain.as_defined)
+        _restore(root, domain.as_defined, domain.as_defined.findall("devices/memory") if inactive else domain.memory)
         return etree.tostring(root).decode()
 
     return xml_desc
@@ -66,8 +69,11 @@ def _xml_desc(described: Any) -> Any:
 def _create(created: Any) -> Any:
     def create(domain: Any, flags: int) -> None:
         # A saved guest comes back as it was saved; the definition is for one that begins anew.
-        if not domain._has_saved_state:
+        if domain._has_saved_state:
+            domain.memory = domain.saved.findall("devices/memory")
+        else:
             domain.in_guest = _ours(domain.as_defined)
+            domain.memory = domain.as_defined.findall("devices/memory")
         created(domain, flags)
 
     return create
@@ -75,10 +81,23 @@ def _create(created: Any) -> Any:
 
 def _managed_save(saved: Any) -> Any:
     def managed_save(domain: Any, flags: int) -> None:
+        domain.saved = etree.fromstring(domain.XMLDesc(0))
+        del domain.saved.attrib["id"]
         saved(domain, flags)
         domain._state = fakelibvirt.VIR_DOMAIN_SHUTOFF
 
     return managed_save
+
+
+def _managed_save_xml(_: None) -> Any:
+    return lambda domain, flags: etree.tostring(domain.saved).decode()
+
+
+def _managed_save_define(_: None) -> Any:
+    def managed_save_define(domain: Any, xml: str, flags: int) -> None:
+        domain.saved = etree.fromstring(xml)
+
+    return managed_save_define
 
 
 def _managed_save_remove(removed: Any) -> Any:
@@ -93,7 +112,9 @@ def _define(defined: Any) -> Any:
         before = known.get(domain.UUIDString())
         if before is not None:
             domain._has_saved_state = before._has_saved_state
+            domain.takes_no_more = getattr(before, "takes_no_more", False)
             if before._has_saved_state:
+                domain.saved = before.saved
                 domain.in_guest = before.in_guest
                 domain.ever_ours |= before.ever_ours
         return domain
@@ -107,6 +128,7 @@ def _attach(attached: Any) -> Any:
         if not _is_ours(element):
             attached(domain, xml, flags)
             return
+        _refuse_unless(not getattr(domain, "takes_no_more", False), "no more devices fit")
         domain.ever_ours.add(_address(element))
         if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
             domain.as_defined.find("devices").append(copy.deepcopy(element))
@@ -155,7 +177,7 @@ def _refuse_unless(possible: bool, why: str) -> None:
         )
 
 
-def _restore(root: etree._Element, defined: etree._Element) -> None:
+def _restore(root: etree._Element, defined: etree._Element, memory: list[etree._Element]) -> None:
     for name in _KEPT:
         for element in root.findall(name):
             root.remove(element)
@@ -163,7 +185,7 @@ def _restore(root: etree._Element, defined: etree._Element) -> None:
     devices = root.find("devices")
     for element in devices.findall("memory"):
         devices.remove(element)
-    devices.extend(copy.deepcopy(element) for element in defined.iterfind("devices/memory"))
+    devices.extend(copy.deepcopy(element) for element in memory)
 
 
 def _ours(domain: etree._Element) -> dict[tuple[str, ...], etree._Element]:

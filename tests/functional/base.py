@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import fixtures
@@ -25,6 +27,11 @@ from tests.fakes.native_threads import FixturesFitForNativeThreads
 from tests.fakes.pmem import FakeNamespace
 
 CONF = nova.conf.CONF
+
+
+def room_for(gib: float) -> Callable[[object], Any]:
+    """A file system with so much room."""
+    return lambda path: SimpleNamespace(f_bavail=int(gib * (1 << 18)), f_frsize=4096)
 
 
 class AccelTestCase(base.ServersTestBase):

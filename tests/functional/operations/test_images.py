@@ -1,9 +1,11 @@
 """Snapshot, backup and rebuild: what makes an image or takes another one does not harm the devices."""
 
 import pytest
+from nova import context as nova_context
 from nova.tests.functional.api.client import OpenStackApiException
 from nova.virt.libvirt import driver as libvirt_driver
 
+from nova_accel.virt import save_room
 from tests.functional import base
 from tests.functional.operations.case import IMAGE, SSD, OperationsTestCase
 from tests.functional.operations.fates import EMPTY, KEPT
@@ -42,6 +44,27 @@ class ImagesTest(OperationsTestCase):
         self._stop_server(had.server)
         self.snapshot(had, "stopped")
         self.after_kept("snapshot of a stopped server", had)
+
+    def test_a_cold_snapshot_with_persistent_memory_is_refused_and_leaves_no_image(self) -> None:
+        self.flags(disable_libvirt_livesnapshot=True, group="workarounds")
+        had, images = self.boot_with_data(), self.image_ids()
+        self.api.post_server_action(had.server["id"], {"createImage": {"name": "cold"}})
+        self._wait_for_server_parameter(had.server, {"status": "ACTIVE", "OS-EXT-STS:task_state": None})
+        assert "[nova_accel] suspend_with_pmem" in self.stdlog.logger.output
+        assert self.image_ids() == images
+        self.after_kept("cold snapshot refused with persistent memory", had)
+
+    def image_ids(self) -> set[str]:
+        return {image["id"] for image in self.glance.detail(nova_context.get_admin_context())}
+
+    def test_a_cold_snapshot_with_persistent_memory_by_option(self) -> None:
+        self.flags(disable_libvirt_livesnapshot=True, group="workarounds")
+        self.flags(suspend_with_pmem=True, group="nova_accel")
+        self.restart_compute_service("compute1")
+        had = self.boot_with_data()
+        with base.patched(save_room.os, "statvfs", base.room_for(32)):
+            self.snapshot(had, "cold")
+        self.after_kept("cold snapshot with persistent memory, by option", had)
 
 
 class RebuildTest(OperationsTestCase):

@@ -1,10 +1,21 @@
 """Suspend and resume: an SSD leaves the guest and comes back; persistent memory is refused before anything happened."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from nova_accel.virt import save_room
+from tests.functional import base
 from tests.functional.operations.case import SSD, OperationsTestCase
-from tests.functional.operations.fates import SUSPENDED
-from tests.functional.operations.held import Had
+from tests.functional.operations.fates import KEPT, SUSPENDED
+from tests.functional.operations.held import Expected, Had
+
+
+def saved(had: Had) -> tuple[Expected, Expected]:
+    """What is expected of a suspended server's SSDs, which are out, and of its memory, which libvirt has saved."""
+    ssds = frozenset(one for one in had.handles if one.identity.startswith("SN"))
+    return replace(had, handles=ssds).is_(SUSPENDED), replace(had, handles=had.handles - ssds).is_(KEPT)
 
 
 class SuspendTest(OperationsTestCase):
@@ -39,6 +50,52 @@ class SuspendTest(OperationsTestCase):
         assert server["OS-EXT-STS:task_state"] is None
         self.after_kept("suspend refused with persistent memory", had)
 
+    def lets_memory_be_saved(self) -> None:
+        self.flags(suspend_with_pmem=True, group="nova_accel")
+        self.restart_compute_service("compute1")
+
+    def test_persistent_memory_is_saved_by_option_and_comes_back_by_what_it_is(self) -> None:
+        self.lets_memory_be_saved()
+        had = self.boot_with_data()
+        with base.patched(save_room.os, "statvfs", base.room_for(32)):
+            self.suspended(had)
+        self.after("suspend with persistent memory, by option", *saved(had))
+        self.names_another_path_in_what_was_saved(had)
+        self.action(had.server, "ACTIVE", resume={})
+        self.after_kept("resume with persistent memory, its path changed meanwhile", had)
+
+    def names_another_path_in_what_was_saved(self, had: Had) -> None:
+        """As one that libvirt saved when its guest was started from the path of a dax device."""
+        guest = self.guest_of(had)
+        (path,) = guest.saved.findall("devices/memory/source/path")
+        path.text = "/dev/dax1.0"
+
+    def guest_of(self, had: Had) -> Any:
+        return self.connections["compute1"].lookupByUUIDString(had.server["id"])
+
+    def test_what_was_saved_with_another_servers_memory_is_not_resumed(self) -> None:
+        self.lets_memory_be_saved()
+        had = self.boot_with_data()
+        with base.patched(save_room.os, "statvfs", base.room_for(32)):
+            self.suspended(had)
+        (alias,) = self.guest_of(had).saved.findall("devices/memory/alias")
+        own = alias.get("name")
+        alias.set("name", "ua-accel-00000000-0000-4000-8000-000000000000")
+        self.api.post_server_action(had.server["id"], {"resume": {}})
+        self._wait_for_action_fail_completion(had.server, "resume", "compute_resume_instance")
+        self.after("resume refused, for what was saved is not its own", *saved(had))
+        alias.set("name", own)
+        self.action(had.server, "ACTIVE", resume={})
+        self.after_kept("resume of what was saved after all", had)
+
+    def test_without_room_for_its_memory_a_server_goes_on_with_all_it_had(self) -> None:
+        self.lets_memory_be_saved()
+        had = self.boot_with_data()
+        with base.patched(save_room.os, "statvfs", base.room_for(0.1)):
+            self.api.post_server_action(had.server["id"], {"suspend": {}})
+            self._wait_for_action_fail_completion(had.server, "suspend", "compute_suspend_instance")
+        self.after_kept("suspend refused for want of room", had)
+
     def test_a_guest_that_does_not_let_go_goes_on_with_all_it_had(self) -> None:
         had = self.boot_with_data(self.flavor_of(SSD, SSD))
         guest = self.connections["compute1"].lookupByUUIDString(had.server["id"])
@@ -50,6 +107,18 @@ class SuspendTest(OperationsTestCase):
         guest.does_not_let_go = False
         self.suspended(had)
         self.after("suspend once it lets go", had.is_(SUSPENDED))
+
+    def test_a_guest_that_takes_no_device_back_stays_suspended_with_what_was_saved(self) -> None:
+        had = self.boot_with_data(self.flavor_of(SSD, SSD))
+        self.suspended(had)
+        self.guest_of(had).takes_no_more = True
+        self.api.post_server_action(had.server["id"], {"resume": {}})
+        self._wait_for_action_fail_completion(had.server, "resume", "compute_resume_instance")
+        self._wait_for_state_change(had.server, "SUSPENDED")
+        self.after("resume that failed", had.is_(SUSPENDED))
+        self.guest_of(had).takes_no_more = False
+        self.action(had.server, "ACTIVE", resume={})
+        self.after_kept("resume after that", had)
 
     def test_a_suspended_server_that_is_started_hard_has_its_ssd_again(self) -> None:
         had = self.boot_with_data(self.flavor_of(SSD))

@@ -40,7 +40,7 @@ def kept(lab: Lab, tenant: Tenant, *, state: str = "running", attached: bool = T
     """What each witness has against this: the server has the same devices as ever, with what its guest wrote to them.
 
     :param state: libvirt's word for the domain
-    :param attached: whether the domain has them; that of a suspended server has let go of them
+    :param attached: whether the domain has them; that of a suspended server has let go of SSDs, not of persistent memory
     """
     entries = ledger.read(lab.machine).handles
     has = {identity: (entries[identity].state, entries[identity].server) for identity in tenant.identities}
@@ -86,7 +86,8 @@ def _in_domain(lab: Lab, tenant: Tenant, state: str, attached: bool) -> bool:
     if domain.state(lab.machine, tenant.server) != state:
         return False
     if not attached:
-        return domain.saved_devices(lab.machine, tenant.server) == []
+        memory = [domain.alias(space.uuid) for space in tenant.spaces]
+        return domain.saved_devices(lab.machine, tenant.server) == memory
     known = ledger.read(lab.machine).addresses
     paths = [one.path for one in domain.nvdimms(lab.machine, tenant.server)]
     real = [lab.machine.channel.run(["readlink", "-f", path]).strip() for path in paths]

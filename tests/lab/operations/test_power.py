@@ -9,7 +9,7 @@ import pytest
 from lab import servers
 from lab.lab import Lab
 from lab.scenario import Chance
-from lab.steps import say
+from lab.steps import say, wait_for
 from tests.lab.operations import five, tenants
 from tests.lab.operations.five import Table
 from tests.lab.operations.tenants import Tenant
@@ -88,8 +88,9 @@ def test_restart_of_nova_compute(lab: Lab, tenant: Tenant, table: Table) -> None
 def test_suspend_is_refused_for_persistent_memory(lab: Lab, tenant: Tenant, table: Table) -> None:
     with lab.steps.step("suspend is refused", 120):
         lab.cloud.act(tenant.server, "suspend")
+        # Nova's API shows the server as it was before it shows what went wrong.
+        said = wait_for(lambda: lab.cloud.failures(tenant.server), 1, lab.check)
         servers.wait_until_idle(lab, tenant.server)
-        said = lab.cloud.failures(tenant.server)
         assert lab.cloud.status(tenant.server) == "ACTIVE"
         assert tenants.reads_now(lab, tenant) == tenant.written
     say("\n".join(f"  {one}" for one in said))
