@@ -219,6 +219,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         return guest
 
     def _create_guest(self, context: Any, xml: str, instance: Any, *args: Any, **kwargs: Any) -> Any:
+        xml = self._renewed(instance, xml)
         self._prepare_guest(instance, xml)
         return super()._create_guest(context, xml, instance, *args, **kwargs)
 
@@ -248,6 +249,19 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             yield
         finally:
             self._without_devices.discard(instance.uuid)
+
+    def _renewed(self, instance: Any, xml: str) -> str:
+        """XML that may have been stored long ago, as that of a rescued server, with its devices where they are now."""
+        if not self._accel:
+            return xml
+        with _refusals_as_novas(instance):
+            found = self._accel.guests.elements(self._handles(self._accel, instance), instance.uuid)
+        renewed = domain.renewed(xml, [element for _, element in found])
+        if renewed != xml:
+            LOG.info(
+                "Server %s is started from stored XML, in which its devices have their addresses of now", instance.uuid
+            )
+        return renewed
 
     def _prepare_guest(self, instance: Any, xml: str, *, running: bool = False) -> None:
         if self._accel:

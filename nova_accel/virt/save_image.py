@@ -34,7 +34,7 @@ def corrected(guest: Any, server: str, meant: Iterable[NvdimmMemory]) -> str | N
         saved = nova_private.saved_xml(guest)
         if saved is None:
             return None
-        wanted = domain.with_nvdimm_paths(saved, {one.alias: one.path for one in meant})
+        wanted = domain.renewed(saved, meant)
         if wanted == saved:
             return saved
         nova_private.change_saved_xml(guest, wanted)

@@ -1,12 +1,14 @@
 """What of the host a whole domain takes: its PCI devices and its persistent memory, ours and others'."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from lxml import etree
 
 from nova_accel.model import PciAddress
 from nova_accel.xml import address as pci
 from nova_accel.xml.alias import alias_of
+from nova_accel.xml.hostdev import PciHostdev
+from nova_accel.xml.memory import NvdimmMemory
 
 
 def pci_addresses(domain_xml: str) -> dict[PciAddress, str | None]:
@@ -37,22 +39,29 @@ def nvdimm_paths(domain_xml: str) -> dict[str, str | None]:
     return found
 
 
-def with_nvdimm_paths(domain_xml: str, paths: Mapping[str, str]) -> str:
-    """A domain's XML with other paths for memory devices of ours; the same text when it has these paths already.
+def renewed(domain_xml: str, elements: Iterable[PciHostdev | NvdimmMemory]) -> str:
+    """A stored domain's XML with our devices where they are now; the same text when they are there already.
 
-    :param paths: by alias
+    :param elements: the devices as they are now; what is not in the XML is not put into it
     """
     root = etree.fromstring(domain_xml.encode())
-    wrong = [
-        (where, path)
-        for element in root.iterfind("devices/memory")
-        if (path := paths.get(alias_of(element) or "")) is not None
-        and (where := element.find("source/path")) is not None
-        and where.text != path
-    ]
-    for where, path in wrong:
-        where.text = path
-    return etree.tostring(root, encoding="unicode") if wrong else domain_xml
+    places = {one.alias: one.path if isinstance(one, NvdimmMemory) else pci.to_element(one.address) for one in elements}
+    named = [(alias_of(one), one) for one in root.iterfind("devices/*")]
+    changed = [_put(element, places[alias]) for alias, element in named if alias is not None and alias in places]
+    return etree.tostring(root, encoding="unicode") if any(changed) else domain_xml
+
+
+def _put(device: etree._Element, place: str | etree._Element) -> bool:
+    """Let a device's element name another place on the host; whether that changed anything."""
+    source = device.find("source/path" if isinstance(place, str) else "source/address")
+    if source is None:
+        return False
+    before = etree.tostring(source)
+    if isinstance(place, str):
+        source.text = place
+    else:
+        source.attrib.update(place.attrib)
+    return etree.tostring(source) != before
 
 
 def memory_bytes(domain_xml: str) -> int:

@@ -1,12 +1,14 @@
 """What we touch of Nova beside its public driver interface is still as we know it."""
 
 import inspect
+from unittest import mock
 
 import pytest
 from nova.compute.manager import ComputeVirtAPI
 from nova.compute.provider_tree import ProviderTree
 from nova.compute.resource_tracker import ResourceTracker
 from nova.virt.libvirt.driver import LibvirtDriver
+from nova.virt.libvirt.guest import Guest
 
 from nova_accel.virt import nova_private
 from nova_accel.virt.driver import AccelLibvirtDriver
@@ -54,6 +56,22 @@ def test_these_make_their_xml_and_start_their_guest_through_what_we_override(cal
 def test_devices_are_detached_as_nova_detaches_disks():
     known = ["self", "guest", "instance_uuid", "get_device_conf_func", "device_name"]
     assert list(inspect.signature(LibvirtDriver._detach_with_retry).parameters) == known
+
+
+def test_what_is_saved_of_a_guest_is_read_from_and_written_to_libvirts_own_domain():
+    asked = mock.Mock(spec=["hasManagedSaveImage", "managedSaveGetXMLDesc", "managedSaveDefineXML"])
+    guest = Guest(asked)
+    asked.hasManagedSaveImage.return_value = 0
+    assert nova_private.saved_xml(guest) is None
+    asked.hasManagedSaveImage.return_value = 1
+    assert nova_private.saved_xml(guest) is asked.managedSaveGetXMLDesc.return_value
+    nova_private.change_saved_xml(guest, "<domain/>")
+    asked.managedSaveDefineXML.assert_called_once_with("<domain/>", 0)
+
+
+def test_a_guest_that_does_not_start_loses_what_was_saved_so_it_is_looked_at_before():
+    source = inspect.getsource(LibvirtDriver._create_guest_with_network)
+    assert source.index("self._create_guest(") < source.index("self._cleanup(")
 
 
 def test_every_start_of_a_guest_is_known():

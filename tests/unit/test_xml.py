@@ -1,5 +1,7 @@
 """Elements of a domain's XML, one by one and found in a whole domain."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,3 +174,33 @@ def test_the_block_devices_of_a_domains_disks_are_found_as_they_stand_there():
         <disk type='file'><source file='/var/lib/disk'/></disk>
         </devices></domain>"""
     assert domain.disk_paths(domain_xml) == {"/dev/disk/by-id/nvme-x"}
+
+
+@given(
+    st.lists(st.tuples(HOSTDEVS, ADDRESSES), max_size=4, unique_by=lambda one: one[0].alias),
+    st.lists(st.tuples(NVDIMMS, st.integers(0, 9)), max_size=4, unique_by=lambda one: one[0].alias),
+)
+def test_stored_xml_names_the_places_of_now_and_nothing_else_changes(ssds, memories):
+    stored = [*(one for one, _ in ssds), *(one for one, _ in memories)]
+    now = [replace(one, address=at) for one, at in ssds]
+    now += [replace(one, path=f"/dev/nova_accel/{number}") for one, number in memories]
+    by_alias = {one.alias: one for one in now}
+    foreign = (
+        '<hostdev type="pci"><source><address domain="0x0" bus="0x1" slot="0x2" function="0x3"/></source></hostdev>'
+    )
+    xml = in_domain(foreign, *(etree.tostring(one.to_element()).decode() for one in stored))
+    renewed = domain.renewed(xml, now)
+    wanted = in_domain(foreign, *(etree.tostring(by_alias[one.alias].to_element()).decode() for one in stored))
+    if len(by_alias) == len(stored):
+        assert etree.canonicalize(renewed) == etree.canonicalize(wanted)
+    assert domain.renewed(renewed, now) is renewed
+    assert domain.renewed(xml, ()) is xml
+
+
+def test_what_is_not_in_stored_xml_is_not_put_into_it():
+    xml = in_domain(NVDIMM)
+    assert domain.renewed(xml, [PciHostdev(PciAddress(0, 1, 0, 0), "S4EVNF0M500001")]) is xml
+
+
+def test_all_of_a_domains_memory_is_counted_in_bytes():
+    assert domain.memory_bytes('<domain><memory unit="KiB">6422528</memory></domain>') == 6422528 * 1024

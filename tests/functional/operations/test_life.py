@@ -45,6 +45,16 @@ class LifeTest(OperationsTestCase):
         self._unrescue_server(had.server)
         self.after_kept("unrescue", had)
 
+    def test_unrescue_gives_them_back_at_the_addresses_that_they_have_after_a_reboot_of_the_host(self) -> None:
+        had = self.boot_with_data()
+        Path(base.CONF.instances_path, had.server["id"]).mkdir()
+        self._rescue_server(had.server)
+        machine = self.crash("compute1")
+        reboot(machine, self.connections["compute1"], renumbered=True)
+        self.come_back("compute1")
+        self._unrescue_server(had.server)
+        self.after_kept("unrescue after a reboot of the host that moved addresses", had)
+
     def test_a_reboot_of_the_host_brings_guests_back_with_their_devices_wherever_those_are_now(self) -> None:
         self.flags(resume_guests_state_on_host_boot=True)
         had = self.boot_with_data()
