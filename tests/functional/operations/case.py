@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import fixtures
 from nova import context as nova_context
@@ -33,7 +34,7 @@ class OperationsTestCase(base.AccelTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(CastsAreDone())
-        self.connections: dict[str, object] = {}
+        self.connections: dict[str, Any] = {}
         self.five = Five(self)
         self.useFixture(
             fixtures.MonkeyPatch("nova.virt.libvirt.driver.LibvirtDriver.migrate_disk_and_power_off", _power_off_only)
@@ -84,6 +85,10 @@ class OperationsTestCase(base.AccelTestCase):
         instance = objects.Instance.get_by_uuid(nova_context.get_admin_context(), server["id"], ["migration_context"])
         new = instance.migration_context.new_resources
         return Had(server, frozenset(Held(host, one.identifier) for one in new))
+
+    def guest_of(self, had: Had, host: str = "compute1") -> Any:
+        """A server's domain as the fake libvirt has it."""
+        return self.connections[host].lookupByUUIDString(had.server["id"])
 
     def action(self, server: dict, status: str, **action: object) -> dict:
         """Post an action, its name with __ for a dash, and wait for the status."""

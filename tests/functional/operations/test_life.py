@@ -79,3 +79,13 @@ class LifeTest(OperationsTestCase):
         autostart(self.connections["compute1"], had.server)
         self.come_back("compute1")
         self.after_kept("host reboot, guest begun by autostart", had)
+
+    def test_what_libvirt_guests_saved_as_the_host_shut_down_is_thrown_away_by_a_start_of_nova(self) -> None:
+        self.flags(resume_guests_state_on_host_boot=True)
+        had = self.boot_with_data(self.flavor_of(SIX))
+        self.guest_of(had).managedSave(0)
+        reboot(self.crash("compute1"), self.connections["compute1"])
+        self.come_back("compute1")
+        self._wait_for_state_change(had.server, "ACTIVE")
+        assert not self.guest_of(had).hasManagedSaveImage(0)
+        self.after_kept("host reboot, guest saved by libvirt-guests", had)

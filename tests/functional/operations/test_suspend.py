@@ -1,7 +1,6 @@
 """Suspend and resume: an SSD leaves the guest and comes back; persistent memory is refused before anything happened."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -69,9 +68,6 @@ class SuspendTest(OperationsTestCase):
         guest = self.guest_of(had)
         (path,) = guest.saved.findall("devices/memory/source/path")
         path.text = "/dev/dax1.0"
-
-    def guest_of(self, had: Had) -> Any:
-        return self.connections["compute1"].lookupByUUIDString(had.server["id"])
 
     def test_what_was_saved_with_another_servers_memory_is_not_resumed(self) -> None:
         self.lets_memory_be_saved()
