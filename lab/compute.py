@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 
-from lab import folders, initramfs
+from lab import folders, initramfs, trap
 from lab.control import settings
 from lab.machine import Machine
 from lab.scenario import Use
@@ -87,6 +87,18 @@ class Compute:
     def stop(self) -> None:
         """SIGTERM, and wait."""
         self._machine.channel.run(f"kill -TERM {self.pid}; while kill -0 {self.pid} 2> /dev/null; do sleep 0.2; done")
+
+    def have_traps(self) -> None:
+        """Give each life that starts from now on, until L1 reboots, the traps of :mod:`lab.trap`."""
+        self._machine.channel.run(["install", "-d", "-o", "nova", str(trap.FILE.parent)])
+
+    def arm(self, where: str) -> None:
+        """Have it die there, once: ``before erase``."""
+        self._machine.channel.run(f"cat > {trap.FILE}.new && mv {trap.FILE}.new {trap.FILE}", given=where)
+
+    def disarm(self) -> None:
+        """Let it live, and whoever comes after it; those have no traps."""
+        self._machine.channel.run(["rm", "-rf", str(trap.FILE.parent)])
 
     def show_stacks(self) -> None:
         """Have it write the stacks of all threads into its log."""

@@ -101,6 +101,11 @@ class Lab:
         self._configure_compute(more, driver)
         self.start_compute()
 
+    def start_doomed_compute(self, more: Mapping[str, settings.Section] | None = None) -> None:
+        """Start nova-compute, which is to die by itself, perhaps before the scheduler could use it."""
+        self._configure_compute(more)
+        self.compute.start()
+
     def _configure_compute(self, more: Mapping[str, settings.Section] | None, driver: str | None = None) -> None:
         self.compute.configure(driver or self.wish.driver, settings.merged(self.wish.options, more or {}))
 
