@@ -15,6 +15,7 @@ from nova_accel.model import AttachHandle
 LOG = logging.getLogger(__name__)
 
 _NOTE_EVERY_S = 5.0
+_LOG_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Attempt:
         self._until_s = time.monotonic() + timeout_s
         self._words = ""
         self._words_began = self._began
-        self._noted_s = float("-inf")
+        self._noted_s = self._logged_s = float("-inf")
 
     def progress(self, words: str, done_bytes: int, total_bytes: int) -> None:
         """Note how far it is, for the operator; see :data:`nova_accel.cleaning.eraser.Progress`.
@@ -53,11 +54,13 @@ class Attempt:
         new = words != self._words
         if new:
             self._words, self._words_began = words, now()
+        doing = Underway(self._handle.id.identity, words, done_bytes, total_bytes, self._words_began)
         if new or time.monotonic() - self._noted_s >= _NOTE_EVERY_S:
             self._noted_s = time.monotonic()
-            doing = Underway(self._handle.id.identity, words, done_bytes, total_bytes, self._words_began)
-            LOG.info("%s: %s%s", self._handle.id, progress.in_words(doing, progress.now()), _share(doing))
             self._ledger.cleanings.note(doing)
+        if new or time.monotonic() - self._logged_s >= _LOG_EVERY_S:
+            self._logged_s = time.monotonic()
+            LOG.info("%s: %s%s", self._handle.id, progress.in_words(doing, progress.now()), _share(doing))
 
     def record(self, ended: Ended, server: str | None) -> CleaningRecord:
         """What is kept of it."""

@@ -204,7 +204,7 @@ def test_how_far_it_is_can_be_read_meanwhile(case):
 
 def test_the_log_says_how_far_it_is_and_how_long_it_will_take(case, monkeypatch, caplog):
     began = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    monkeypatch.setattr(attempt, "_NOTE_EVERY_S", 0.0)
+    monkeypatch.setattr(attempt, "_LOG_EVERY_S", 0.0)
     monkeypatch.setattr(attempt, "now", began.isoformat)
     monkeypatch.setattr(progress, "now", lambda: began + timedelta(minutes=1))
     one = case().release()
