@@ -42,8 +42,8 @@ def measure(servers: int, rounds: int, watch: Watch) -> Rounds:
         manager = stage.computes[HOST].manager
         accel = manager.driver._accel
         claims = nova_private.claims(HOST)
-        if len(claims) != servers:
-            raise RuntimeError(f"{len(claims)} of {servers} servers have their device")
+        if len(claims.idle) != servers:
+            raise RuntimeError(f"{len(claims.idle)} of {servers} servers have their device")
         taken = medians_ms(
             {
                 "start": lambda: _start(stage, manager.driver),

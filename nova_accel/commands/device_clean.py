@@ -13,6 +13,11 @@ _NOT_THERE = "it was not there when nova-compute last looked, so it cannot be cl
 _UNDRAIN = "once it works again, or was exchanged, say nova-accel device undrain {identity} first"
 _ONE_TIME_USE = "one_time_use is set, so nova-compute erases nothing; clean it, then say nova-accel device clean {identity} --done-by NAME"
 
+_LEFT = (
+    "it will be released and cleaned if neither Nova nor libvirt says that server {server} has it or may come back to it; "
+    "else nova-accel device show {identity} says why not"
+)
+
 
 class CannotBeCleaned(AccelError):
     """There is nothing to clean, or nothing that could be."""
@@ -24,7 +29,7 @@ class CannotBeCleaned(AccelError):
 
 
 class DeviceClean(Acting):
-    """Have a device that is dirty, or whose cleaning failed, cleaned by nova-compute now."""
+    """Have a device that is dirty, whose cleaning failed, or that a server left behind, cleaned by nova-compute now."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the device's name and how far to go."""
@@ -41,6 +46,12 @@ class DeviceClean(Acting):
             metavar="NAME",
             help="Somebody else has cleaned it: NAME, for the record. It is read back, and available if it is empty. For one_time_use.",
         )
+        how.add_argument(
+            "--left-by",
+            metavar="SERVER",
+            help="Erase what this server, whose uuid is given in full, left behind, as by a move that failed: its data here is lost. "
+            "Refused if Nova or libvirt say that the server may have it or come back to it.",
+        )
         parser.add_argument(
             "--wait", action="store_true", help="Wait until it is done; Ctrl-C ends the waiting, not the cleaning."
         )
@@ -56,9 +67,11 @@ class DeviceClean(Acting):
             raise CannotBeCleaned(error.identity, error.reason) from error
         if not parsed_args.wait:
             return 0
-        ended = waiting.wait(ledger, identity, waiting.Progress(self.app.stderr, live=self.app.stderr.isatty()))
-        self.say(_ended(ended))
-        return 0 if ended.state in (State.AVAILABLE, State.ASSIGNED) else 1
+        others_clean = self.app.configured().settings.one_time_use and parsed_args.left_by is not None
+        shown = waiting.Progress(self.app.stderr, live=self.app.stderr.isatty())
+        ended = waiting.wait(ledger, identity, shown, others_clean=others_clean)
+        self.say(_ended(ended, parsed_args.left_by))
+        return 0 if _is_done(ended, parsed_args.left_by) else 1
 
     def _cleanable(self, ledger: Ledger, parsed_args: argparse.Namespace) -> str:
         """The identity that is meant, unless nova-compute could not, or would not, do anything."""
@@ -79,15 +92,23 @@ def _ask(ledger: Ledger, identity: str, parsed_args: argparse.Namespace) -> str:
     if parsed_args.done_by is not None:
         ledger.operator.done_by(identity, parsed_args.done_by)
         return f"{identity}: nova-compute was asked; it will be read back, and available if it is empty"
+    if parsed_args.left_by is not None:
+        ledger.left_behind.ask(identity, parsed_args.left_by)
+        return f"{identity}: nova-compute was asked; {_LEFT.format(server=parsed_args.left_by, identity=identity)}"
     foreign = parsed_args.erase_foreign_data
     before = ledger.operator.ask_for_cleaning(identity, erase_foreign_data=foreign)
     what = "erased and read back" if before.may_be_erased or foreign else "read, and available if it is empty"
     return f"{identity}: nova-compute was asked; it will be {what}"
 
 
-def _ended(entry: Entry) -> str:
+def _is_done(entry: Entry, left_by: str | None) -> bool:
+    """Whether it became available; whoever has it by now got it clean, but for the server that was said to have left it."""
+    return entry.state is State.AVAILABLE or (entry.state is State.ASSIGNED and entry.server != left_by)
+
+
+def _ended(entry: Entry, left_by: str | None) -> str:
     if entry.state is State.AVAILABLE:
         return f"{entry.handle.identity}: available, cleaned {entry.cleaned}"
-    if entry.state is State.ASSIGNED:
+    if entry.state is State.ASSIGNED and _is_done(entry, left_by):
         return f"{entry.handle.identity}: it was cleaned, and server {entry.server} has it already"
     return f"{entry.handle.identity}: {entry.state.value}: {entry.reason}"

@@ -54,9 +54,12 @@ def wait(
     shown: Progress,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    *,
+    others_clean: bool = False,
 ) -> Entry:
     """Wait until nova-compute has taken up the wish for cleaning and is done with it.
 
+    :param others_clean: whether nova-compute is done as soon as it is released
     :returns: the entry as it is then
     :raises Vanished: when there is none any more
     """
@@ -65,7 +68,7 @@ def wait(
     try:
         while True:
             entry = _entry(ledger, identity)
-            if _is_over(entry):
+            if _is_over(entry, others_clean=others_clean):
                 return entry
             elapsed_s = clock() - began
             if shown.live or elapsed_s - reported_s >= _REPORT_S:
@@ -76,9 +79,9 @@ def wait(
         shown.end()
 
 
-def _is_over(entry: Entry) -> bool:
+def _is_over(entry: Entry, *, others_clean: bool) -> bool:
     # What was released and is still dirty has its turn to come; what nobody released is only read, and may stay dirty.
-    to_come = entry.state is State.CLEANING or (entry.state is State.DIRTY and entry.may_be_erased)
+    to_come = entry.state is State.CLEANING or (entry.state is State.DIRTY and entry.may_be_erased and not others_clean)
     return entry.asked is None and not to_come
 
 

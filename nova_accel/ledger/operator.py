@@ -13,7 +13,9 @@ from nova_accel.ledger.rows import find
 from nova_accel.ledger.states import State
 
 _COUNTER = "operator"
-_WHO = "the operator"
+WHO = "the operator"
+"""In errors."""
+
 _CLEANABLE = (State.DIRTY, State.CLEANING, State.CLEAN_FAILED)
 
 
@@ -36,9 +38,9 @@ class OperatorsPart:
         :raises HandleUnavailable: when the ledger does not know it
         """
         with self._file.transaction() as connection:
-            known = _known(connection, identity)
+            known = look_up(connection, identity)
             connection.execute("UPDATE handle SET drained = ? WHERE identity = ?", (reason, identity))
-            _count(connection)
+            count_word(connection)
         return known
 
     def undrain(self, identity: str) -> Entry:
@@ -48,9 +50,9 @@ class OperatorsPart:
         :raises HandleUnavailable: when the ledger does not know it
         """
         with self._file.transaction() as connection:
-            known = _known(connection, identity)
+            known = look_up(connection, identity)
             connection.execute("UPDATE handle SET drained = NULL WHERE identity = ?", (identity,))
-            _count(connection)
+            count_word(connection)
         return known
 
     def ask_for_cleaning(self, identity: str, *, erase_foreign_data: bool) -> Entry:
@@ -61,11 +63,11 @@ class OperatorsPart:
         :raises HandleUnavailable: when the ledger does not know it, or there is nothing to clean
         """
         with self._file.transaction() as connection:
-            known = _known(connection, identity)
+            known = look_up(connection, identity)
             if known.state not in _CLEANABLE:
                 whose = f" to server {known.server}" if known.state is State.ASSIGNED else ""
                 raise HandleUnavailable(
-                    identity, _WHO, f"it is {known.state.value}{whose}, so there is nothing to clean"
+                    identity, WHO, f"it is {known.state.value}{whose}, so there is nothing to clean"
                 )
             connection.execute("UPDATE handle SET asked = ?, failures = 0 WHERE identity = ?", (now(), identity))
             if erase_foreign_data and not known.may_be_erased:
@@ -73,7 +75,7 @@ class OperatorsPart:
                     "UPDATE handle SET released = ? WHERE identity = ?",
                     (f"an operator said at {now()} that its content may be erased", identity),
                 )
-            _count(connection)
+            count_word(connection)
         return known
 
     def done_by(self, identity: str, who: str) -> Entry:
@@ -84,13 +86,13 @@ class OperatorsPart:
         :raises HandleUnavailable: when the ledger does not know it, nobody released it, or it is not waiting for that
         """
         with self._file.transaction() as connection:
-            known = _known(connection, identity)
+            known = look_up(connection, identity)
             if known.state not in _CLEANABLE or not known.may_be_erased:
-                raise HandleUnavailable(identity, _WHO, f"it is {known.state.value} and does not wait for a cleaner")
+                raise HandleUnavailable(identity, WHO, f"it is {known.state.value} and does not wait for a cleaner")
             connection.execute(
                 "UPDATE handle SET asked = ?, failures = 0, done_by = ? WHERE identity = ?", (now(), who, identity)
             )
-            _count(connection)
+            count_word(connection)
         return known
 
     def heard(self, identity: str) -> None:
@@ -99,14 +101,19 @@ class OperatorsPart:
             connection.execute("UPDATE handle SET asked = NULL WHERE identity = ?", (identity,))
 
 
-def _known(connection: sqlite3.Connection, identity: str) -> Entry:
+def look_up(connection: sqlite3.Connection, identity: str) -> Entry:
+    """The entry that an operator means.
+
+    :raises HandleUnavailable: when there is none
+    """
     known = find(connection, identity)
     if known is None:
-        raise HandleUnavailable(identity, _WHO, "the ledger of this host does not know it; see nova-accel device list")
+        raise HandleUnavailable(identity, WHO, "the ledger of this host does not know it; see nova-accel device list")
     return known
 
 
-def _count(connection: sqlite3.Connection) -> None:
+def count_word(connection: sqlite3.Connection) -> None:
+    """Have nova-compute see that an operator said something."""
     connection.execute(
         "INSERT INTO note (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", (_COUNTER,)
     )

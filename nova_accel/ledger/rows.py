@@ -41,6 +41,14 @@ def required(connection: sqlite3.Connection, handle: HandleId, wanted_by: str) -
     return known
 
 
+def release(connection: sqlite3.Connection, handle: HandleId, server: str, evidence: str) -> None:
+    """Note that a server is done with a handle; what an operator wanted of it as that server's is fulfilled with it."""
+    apply(connection, handle, Event.RELEASE, server=server, released=evidence, reason="not cleaned yet")
+    connection.execute(
+        "UPDATE handle SET failures = 0, retry_at = NULL, asked = NULL WHERE identity = ?", (handle.identity,)
+    )
+
+
 def apply(
     connection: sqlite3.Connection,
     handle: HandleId,

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-VERSION = 3
+VERSION = 4
 APPLICATION_ID = 0x6E61636C  # "nacl"
 
 _CLEANING = """
@@ -22,6 +22,15 @@ CREATE TABLE underway (            -- what is being done to a handle now
     done_bytes     INTEGER NOT NULL,
     total_bytes    INTEGER NOT NULL,
     began          TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_LEFT = """
+CREATE TABLE left_behind (         -- what a server left on this host, as an operator says
+    identity       TEXT NOT NULL,
+    server         TEXT NOT NULL,
+    released       INTEGER NOT NULL,  -- 0: nova-compute has not seen yet whether that can be; 1: it was released
+    PRIMARY KEY (identity, server)
 ) STRICT, WITHOUT ROWID;
 """
 
@@ -61,6 +70,7 @@ CREATE TABLE note (
 ) STRICT, WITHOUT ROWID;
 """
     + _CLEANING
+    + _LEFT
 )
 
 _FROM_2 = (
@@ -71,6 +81,7 @@ ALTER TABLE handle ADD COLUMN done_by TEXT;
 ALTER TABLE handle ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;
 """
     + _CLEANING
+    + _LEFT
 )
 
 # A sighting of version 1 is only the last look's result; the next look makes it anew. Its serials must stay, because a
@@ -107,6 +118,8 @@ def prepare(connection: sqlite3.Connection) -> None:
             _run(connection, _FROM_1.format(tables=_TABLES))
         elif version == 2:
             _run(connection, _FROM_2)
+        elif version == 3:
+            _run(connection, _LEFT)
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"it has schema {version}, this nova_accel knows {VERSION}")
 

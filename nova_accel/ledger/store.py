@@ -4,12 +4,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from nova_accel.exception import HandleUnavailable
+from nova_accel.ledger import left_behind
 from nova_accel.ledger.age import Age
 from nova_accel.ledger.cleanings import Cleanings
 from nova_accel.ledger.entry import QUARANTINED, Entry
 from nova_accel.ledger.file import LedgerFile, now
+from nova_accel.ledger.left_behind import LeftBehind
 from nova_accel.ledger.operator import OperatorsPart
-from nova_accel.ledger.rows import ENTRIES, apply, entry, find, required
+from nova_accel.ledger.rows import ENTRIES, apply, entry, find, release, required
 from nova_accel.ledger.sightings import Sightings
 from nova_accel.ledger.states import Event, State
 from nova_accel.model import HandleId
@@ -28,6 +30,7 @@ class Ledger:
         self._file = LedgerFile(path)
         self.sightings = Sightings(self._file)
         self.operator = OperatorsPart(self._file)
+        self.left_behind = LeftBehind(self._file)
         self.cleanings = Cleanings(self._file)
         self.age = Age(self._file)
         if open_now:
@@ -76,6 +79,7 @@ class Ledger:
                 raise HandleUnavailable(handle.identity, server, _who_has(known))
             if known is None or known.state is not State.ASSIGNED:
                 apply(connection, handle, Event.ADOPT, server=server, released=None)
+                left_behind.has_again(connection, handle, server)
 
     def hand_on(self, handle: HandleId, server: str, owner: str) -> None:
         """Note that another server has what this ledger gave to one that is gone: it is older than that; nothing is released by it."""
@@ -84,6 +88,7 @@ class Ledger:
             if known.state is State.ASSIGNED and known.server == server:
                 apply(connection, handle, Event.RELEASE, server=None, released=None)
                 apply(connection, handle, Event.ADOPT, server=owner, released=None)
+                left_behind.handed_on(connection, handle, owner)
 
     def claim(self, handles: Sequence[HandleId], server: str) -> tuple[HandleId, ...]:
         """Give handles to a server, all or none. From now on they count as used.
@@ -98,6 +103,7 @@ class Ledger:
             fresh = tuple(one.handle for one in entries if one.state is not State.ASSIGNED)
             for handle in fresh:
                 apply(connection, handle, Event.CLAIM, server=server, released=None)
+                left_behind.has_again(connection, handle, server)
             count = self.age.count(connection, len(fresh))
         self.age.remember(count)
         return fresh
@@ -121,7 +127,7 @@ class Ledger:
             ).fetchall()
             handles = tuple(entry(row).handle for row in rows)
             for handle in handles:
-                _release(connection, handle, server, evidence)
+                release(connection, handle, server, evidence)
         return handles
 
     def release_one(self, handle: HandleId, server: str, evidence: str) -> None:
@@ -129,7 +135,7 @@ class Ledger:
         with self._file.transaction() as connection:
             known = required(connection, handle, server)
             if known.state is State.ASSIGNED and known.server == server:
-                _release(connection, handle, server, evidence)
+                release(connection, handle, server, evidence)
 
     def found_zero(self, handle: HandleId) -> None:
         """Note that a dirty handle was read as a whole and holds nothing."""
@@ -214,6 +220,7 @@ class Ledger:
                 event = Event.HOST_USED_IT if one.state is State.AVAILABLE else Event.DOUBT
                 apply(connection, one.handle, event, server=None, released=None, reason=reason)
             connection.execute("UPDATE handle SET done_by = NULL, retry_at = NULL")
+            left_behind.forget_all(connection)
         return len(doubted)
 
     def take_back_unproven(self) -> int:
@@ -259,11 +266,6 @@ def _note_clean(connection: sqlite3.Connection, handle: HandleId, how: str) -> N
         "UPDATE handle SET cleaned = ?, asked = NULL, failures = 0, retry_at = NULL, done_by = NULL WHERE identity = ?",
         (f"{now()}: {how}", handle.identity),
     )
-
-
-def _release(connection: sqlite3.Connection, handle: HandleId, server: str, evidence: str) -> None:
-    apply(connection, handle, Event.RELEASE, server=server, released=evidence, reason="not cleaned yet")
-    connection.execute("UPDATE handle SET failures = 0, retry_at = NULL WHERE identity = ?", (handle.identity,))
 
 
 def _insert(connection: sqlite3.Connection, handle: HandleId, provider: str, reason: str) -> None:

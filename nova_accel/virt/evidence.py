@@ -10,6 +10,11 @@ from nova_accel.model import HandleId
 
 # Nova: nova.objects.fields and the migrations' life; whatever is not listed is unfinished.
 _FINISHED = frozenset({"confirmed", "reverted", "completed", "cancelled", "done"})
+_FAILED = frozenset({"error", "failed"})
+# In these nothing goes on any more, and nobody can go on with it, once its server has no task.
+_FAILED_WITHOUT_TASK = _FAILED | {
+    *("queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating"),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,16 @@ class MigrationFacts:
     def is_finished(self) -> bool:
         """Whether it has come to its intended end, one way or the other."""
         return self.status in _FINISHED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether Nova says that it has failed."""
+        return self.status in _FAILED
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the server may still be sent back, or confirmed where it is; not while it comes to that, nor once it has failed."""
+        return not self.is_finished and self.status not in _FAILED_WITHOUT_TASK
 
     def concerns(self, host: str) -> bool:
         """Whether it is from or to a host."""
@@ -42,6 +57,8 @@ class ServerFacts:
     claimed: frozenset[HandleId]
     """What it has now or, in the middle of a move, had and will have."""
     migrations: tuple[MigrationFacts, ...] = ()
+    has: frozenset[HandleId] = frozenset()
+    """What it has now, whatever a move says of before and after."""
 
 
 def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_domain: bool) -> str | None:
@@ -65,6 +82,30 @@ def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_do
         return f"it lives on {server.host}, and no migration of it from or to this host is unfinished"
     if handle not in server.claimed:
         return "Nova gave it other devices of this host, and no migration of it is unfinished"
+    return None
+
+
+def why_not_left(here: str, handle: HandleId, server: ServerFacts | None) -> str | None:
+    """Why a server cannot have left a handle behind on this host, although an operator says so; None if nothing of Nova's is against it.
+
+    What a failed move left is kept for as long as nobody says anything, because it may be the only copy. The operator says that it is not.
+    """
+    if server is None:
+        return "Nova's database does not know that server"
+    if server.deleted:
+        return None
+    if server.task_state is not None:
+        return f"Nova is doing something with that server ({server.task_state})"
+    if server.vm_state == "building":
+        return "that server is not built yet"
+    if server.vm_state == "resized" or any(one.is_undecided for one in server.migrations if one.concerns(here)):
+        return "that server's move is neither confirmed nor reverted"
+    if server.host != here:
+        return None
+    if handle in server.has:
+        return "that server is on this host, and Nova says that it has it"
+    if server.vm_state == "error":
+        return "that server is on this host and in error; see first, as by a hard reboot, what it goes on with"
     return None
 
 

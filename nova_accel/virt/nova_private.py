@@ -1,7 +1,7 @@
 """Every touch of Nova that its public driver interface does not offer. Each has a test that fails when Nova changes it."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import nova.conf
@@ -10,7 +10,7 @@ from nova import exception as nova_exception
 from nova.compute import vm_states
 from nova.compute.provider_tree import ProviderTree
 from nova.objects.instance import Instance, InstanceList
-from nova.objects.migration import MigrationList
+from nova.objects.migration import Migration, MigrationList
 from nova.objects.resource import Resource
 from nova.pci.whitelist import Whitelist
 from oslo_log import log as logging
@@ -19,6 +19,7 @@ from nova_accel.model import HandleId, PciRecord
 from nova_accel.parsers.ndctl import NamespaceRecord
 from nova_accel.provider_tree.apply import Leftover
 from nova_accel.virt.evidence import MigrationFacts, ServerFacts
+from nova_accel.virt.reconcile import Claims, Moved
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ _WITH_SECRETS = 1  # libvirt's VIR_DOMAIN_SAVE_IMAGE_XML_SECURE: else a password
 # A failed one counts too: what it left behind may be the only copy.
 _UNFINISHED = [
     *("queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating", "finished"),
-    *("reverting", "error", "failed"),
+    *("confirming", "reverting", "error", "failed"),
 ]
 _WITHOUT_CLAIM = (vm_states.BUILDING, vm_states.ERROR, vm_states.DELETED, vm_states.SHELVED_OFFLOADED)
 
@@ -94,6 +95,7 @@ def server_facts(server: str) -> ServerFacts | None:
             MigrationFacts(one.status, one.source_compute, one.dest_compute)
             for one in MigrationList.get_by_filters(context, {"instance_uuid": server})
         ),
+        has=_ours(instance.resources),
     )
 
 
@@ -129,18 +131,42 @@ def is_in_use(virtapi: Any, leftover: Leftover) -> bool:
     return any(leftover.resource_class in one["resources"] for one in allocations.values())
 
 
-def claims(host: str) -> dict[str, frozenset[HandleId]]:
+def claims(host: str) -> Claims:
     """What the servers of a host have that are not its own vPMEM; of those only with which nothing is happening, and that were built.
+
+    And what the moves from and to it claim that have not come to their end, failed ones too.
 
     :raises Exception: what Nova's objects raise when the database cannot be asked
     """
     context = nova_context.get_admin_context()
     servers = InstanceList.get_by_host(context, host, expected_attrs=["resources"])
-    return {
+    idle = {
         one.uuid: found
         for one in servers
         if one.task_state is None and one.vm_state not in _WITHOUT_CLAIM and (found := _ours(one.resources))
     }
+    return Claims(idle, tuple(_moves(context, host)))
+
+
+def _moves(context: nova_context.RequestContext, host: str) -> Iterator[Moved]:
+    by_id = {one.id: one for one in MigrationList.get_by_filters(context, {"host": host, "status": _UNFINISHED})}
+    if not by_id:
+        return
+    wanted = {"uuid": sorted({one.instance_uuid for one in by_id.values()}), "deleted": False}
+    for server in InstanceList.get_by_filters(context, wanted, expected_attrs=["migration_context"]):
+        if server.migration_context and server.migration_context.migration_id in by_id:
+            yield from _moved(host, by_id[server.migration_context.migration_id], server)
+
+
+def _moved(host: str, migration: Migration, server: Instance) -> Iterator[Moved]:
+    facts = MigrationFacts(migration.status, migration.source_compute, migration.dest_compute)
+    claimed = server.migration_context
+    if facts.source_host == host and (old := _ours(claimed.old_resources)):
+        yield Moved(server.uuid, old, may_come_back=facts.is_undecided)
+    # A server that did not get there has written nothing there, unless it was there and has failed to come back.
+    is_meant = server.host == host or not facts.has_failed
+    if facts.destination_host == host and is_meant and (new := _ours(claimed.new_resources)):
+        yield Moved(server.uuid, new, may_come_back=False)
 
 
 def claimants(host: str) -> dict[HandleId, set[str]]:

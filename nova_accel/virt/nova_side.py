@@ -4,10 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from nova_accel.discovery.memory import Others
-from nova_accel.model import HandleId
 from nova_accel.provider_tree.apply import Leftover
-from nova_accel.virt.reconcile import Placed
-from nova_accel.virt.release import ClaimantsOf, FactsOf
+from nova_accel.virt.reconcile import ClaimantsOf, Claims, Placed
+from nova_accel.virt.release import FactsOf
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class NovaSide:
     """Who else may have, or give away, a device of this host."""
     in_use: Callable[[Leftover], bool] = lambda _: True
     """Whether Placement has an allocation from what has vanished."""
-    claims: Callable[[], Mapping[str, Collection[HandleId]]] = dict
-    """What Nova's database says that the servers of this host have, with which nothing is happening now."""
+    claims: Callable[[], Claims] = Claims
+    """What Nova's database says that servers have on this host, and what moves from and to it had or are to have."""
     claimants: ClaimantsOf = dict
     """Which servers Nova's database gives handles of this host to, whatever is happening to them."""
     stopped: Callable[[], Collection[str]] = tuple

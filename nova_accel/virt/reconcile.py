@@ -1,17 +1,18 @@
 """Brings the ledger in line with what Nova gave away and libvirt runs: after it was lost, or an older copy was put back.
 
-Only towards the safe side: what Nova says a server of this host has is noted as that server's. Nothing is released here.
+Only towards the safe side: what Nova says a server of this host has is noted as that server's, and what a server had here, or is to have,
+whose move has not come to its end. Nothing is released here.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from oslo_log import log as logging
 
 from nova_accel.exception import AccelError, HandleUnavailable
 from nova_accel.facts import pci
 from nova_accel.host import Host
-from nova_accel.ledger.entry import Sighting
+from nova_accel.ledger.entry import Entry, Sighting
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, PciAddress
@@ -20,6 +21,8 @@ from nova_accel.virt.inventory import Inventory
 from nova_accel.xml.alias import alias_for
 
 LOG = logging.getLogger(__name__)
+
+ClaimantsOf = Callable[[], Mapping[HandleId, Collection[str]]]
 
 _SSD = "ssd"
 _VFIO = "vfio-pci"
@@ -35,6 +38,26 @@ class Placed:
     running: bool
 
 
+@dataclass(frozen=True)
+class Moved:
+    """What a move of a server that has not come to its end claims on this host."""
+
+    server: str
+    handles: frozenset[HandleId]
+    """What it had here, if the move is from this host, or is to have, if it is to this host."""
+    may_come_back: bool
+    """Whether it had them, and may still be sent back to them."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What Nova's database says is given to servers on this host."""
+
+    idle: Mapping[str, Collection[HandleId]] = field(default_factory=dict)
+    """What each server of this host has; of those only with which nothing is happening."""
+    moved: Collection[Moved] = ()
+
+
 class Reconciler:
     """Compares, and notes what the ledger lacks."""
 
@@ -44,20 +67,23 @@ class Reconciler:
         self._ledger = ledger
         self._told: set[tuple[HandleId, str, str]] = set()
 
-    def reconcile(self, claims: Mapping[str, Collection[HandleId]], placed: Callable[[], Collection[Placed]]) -> bool:
-        """Note what Nova gave to servers of this host and the ledger does not know as theirs.
+    def reconcile(
+        self, claims: Claims, placed: Callable[[], Collection[Placed]], claimants: ClaimantsOf = dict
+    ) -> bool:
+        """Note what Nova gave to servers on this host and the ledger does not know as theirs.
 
-        :param claims: what each server of this host has by Nova's database; of those only with which nothing is happening
         :param placed: asked where something is missing: what stands in the XML of libvirt's domains
+        :param claimants: asked where a move claims what is missing: every server that Nova gives a handle to
         :returns: whether anything was noted
         """
         entries = self._ledger.entries()
         missing = [
             (handle, server)
-            for server, handles in sorted(claims.items())
+            for server, handles in sorted(claims.idle.items())
             for handle in sorted(handles)
             if (entry := entries.get(handle)) is None or (entry.state, entry.server) != (State.ASSIGNED, server)
         ]
+        missing += [one for one in _of_moves(entries, claims.moved, claimants) if one not in missing]
         if not missing:
             return False
         where = _by_alias(placed())
@@ -107,6 +133,31 @@ class Reconciler:
         if (handle, server, why) not in self._told:
             self._told.add((handle, server, why))
             LOG.error("Nova gave %s to server %s, and the ledger does not: %s", handle, server, why)
+
+
+def _of_moves(
+    entries: Mapping[HandleId, Entry], moves: Collection[Moved], claimants: ClaimantsOf
+) -> Iterator[tuple[HandleId, str]]:
+    """What moves claim and the ledger lacks, where no other server may have it."""
+    missing = [
+        (handle, move.server)
+        for move in moves
+        for handle in sorted(move.handles)
+        if _is_lacking(entries.get(handle), may_come_back=move.may_come_back)
+    ]
+    by_handle = claimants() if missing else {}
+    for handle, server in missing:
+        if set(by_handle.get(handle, ())) == {server}:
+            yield handle, server
+
+
+def _is_lacking(entry: Entry | None, *, may_come_back: bool) -> bool:
+    if entry is None:
+        return True
+    if entry.state is State.AVAILABLE:
+        # What a move is to have is clean until its guest starts. What a failed one left may have been cleaned since, or is not used.
+        return may_come_back
+    return entry.state is State.DIRTY and not entry.may_be_erased
 
 
 def _by_alias(placed: Collection[Placed]) -> dict[tuple[str, str], Placed]:

@@ -18,12 +18,12 @@ from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
 from nova_accel.virt.evidence import ServerFacts, why_gone
 from nova_accel.virt.inventory import Inventory
+from nova_accel.virt.reconcile import ClaimantsOf
 
 LOG = logging.getLogger(__name__)
 
 _WAITS = "waits for whoever cleans it: nova-accel device clean --done-by ([nova_accel] one_time_use)"
 
-ClaimantsOf = Callable[[], Mapping[HandleId, Collection[str]]]
 FactsOf = Callable[[str], ServerFacts | None]
 
 

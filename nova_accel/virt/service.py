@@ -23,6 +23,7 @@ from nova_accel.virt.cleanings import Cleanings
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
 from nova_accel.virt.ledger_guard import LedgerGuard
+from nova_accel.virt.left_behind import OperatorsWord
 from nova_accel.virt.leftovers import Leftovers
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.plans import Plans
@@ -70,9 +71,10 @@ class AccelService:
             assembly.cleaner(settings, host, self.ledger),
             self.guests.place,
             one_time_use=settings.one_time_use,
-            claimants=nova.claimants,
+            claimants=self._claimants,
         )
         self.save_room = SaveRoom(host.roots) if settings.suspend_with_pmem else None
+        self.operators_word = OperatorsWord(self.inventory, self.ledger, self.guests.place, nova, self._claimants)
         self.reconciler = Reconciler(host, self.inventory, self.ledger)
         self.leftovers = Leftovers(nova.in_use)
         self.cleanings = Cleanings(
@@ -164,6 +166,9 @@ class AccelService:
         changed |= self._reconcile()
         self._guarded(self._forget_domains, "looking for domains of deleted servers")
         changed |= self._guarded(
+            self.operators_word.heed, "looking whether what an operator wants cleaned was left here"
+        )
+        changed |= self._guarded(
             lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
             "looking for servers that are gone",
         )
@@ -221,8 +226,16 @@ class AccelService:
 
     def _compare_with_nova(self) -> bool:
         claims = self._nova.claims()
-        self._living = frozenset(claims)
-        return self.reconciler.reconcile(claims, self._nova.placed)
+        self._living = frozenset(claims.idle)
+        return self.reconciler.reconcile(claims, self._nova.placed, self._claimants)
+
+    def _claimants(self) -> dict[HandleId, set[str]]:
+        """Which servers Nova's database gives handles of this host to; but not what they left for good, as an operator said."""
+        left = self.ledger.left_behind.released()
+        return {
+            handle: {server for server in servers if (handle.identity, server) not in left}
+            for handle, servers in self._nova.claimants().items()
+        }
 
     def _forget_domains(self) -> bool:
         nova = self._nova

@@ -10,6 +10,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_accel.model import HandleId
 from nova_accel.virt import nova_private
+from nova_accel.virt.reconcile import Claims, Moved
 from tests.functional import base
 
 ONE = "0000:01:00.0"
@@ -232,6 +233,11 @@ class MovedServerTest(base.AccelTestCase):
         assert (self.state("SN01", "compute1"), self.state("SN01", "compute2")) == ("assigned", "assigned")
         for host in ("compute1", "compute2"):
             assert nova_private.claimants(host) == {HandleId("CUSTOM_SSD", "SN01"): {self.server["id"]}}
+        ssd = frozenset({HandleId("CUSTOM_SSD", "SN01")})
+        there = {"compute1": {}, "compute2": {self.server["id"]: ssd}}
+        for host, is_source in (("compute1", True), ("compute2", False)):
+            claims = nova_private.claims(host)
+            assert claims == Claims(there[host], (Moved(self.server["id"], ssd, may_come_back=is_source),))
         # The source's nova-compute knows its own name; in one process with the other it has to be told.
         self.flags(host="compute1")
         self.api.post_server_action(self.server["id"], {"confirmResize": None})

@@ -39,6 +39,9 @@ class Bench:
     others: list[Others] = field(default_factory=lambda: [Others()])
     """One element: what libvirt and Nova's options say."""
     in_use: set[Leftover] = field(default_factory=set)
+    claimants: dict[HandleId, set[str]] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    """Servers whose domain does not run."""
 
     def state(self, serial: str) -> str:
         return self.entry(serial).state.value
@@ -77,6 +80,9 @@ def make_bench(tmp_path: Path, settings: Settings) -> Callable[..., Bench]:
             changed=lambda: bench.told.append("changed"),
             others=lambda: bench.others[0],
             in_use=lambda leftover: leftover in bench.in_use,
+            claimants=lambda: bench.claimants,
+            stopped=lambda: bench.stopped,
+            undefine=lambda server: bench.domains.pop(server, None),
         )
         bench.service = AccelService(options or settings, loading.load(options or settings), bench.host, nova)
         bench.service.start(lambda run: run())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_accel.virt.evidence import MigrationFacts, ServerFacts, why_gone
+from nova_accel.virt.evidence import MigrationFacts, ServerFacts, why_gone, why_not_left
 from tests.unit.conftest import ssd_handle
 
 HERE, THERE = "here", "there"
@@ -102,3 +102,50 @@ def test_what_lives_here_and_is_claimed_is_never_released(facts):
 def test_nothing_is_released_while_a_move_of_this_host_has_not_come_to_its_end(facts):
     unfinished = replace(facts, migrations=(*facts.migrations, move("a new one")))
     assert why_gone(HERE, HANDLE, unfinished, in_a_domain=False) is None
+
+
+LEFT = {
+    "deleted": GONE["deleted"],
+    "moved and confirmed": GONE["moved and confirmed"],
+    "a move that failed late, and a hard reboot": KEPT["a move that failed late"],
+    "a move that failed late, in error elsewhere": replace(AWAY, vm_state="error", migrations=(move("error"),)),
+    "an evacuation that failed": replace(AWAY, migrations=(move("failed"),)),
+    "a move that nothing goes on with any more": KEPT["moving"],
+    "in error and nowhere after a move": KEPT["in error and nowhere after a move"],
+    "a resize on this host that failed, and a hard reboot": replace(
+        HAS, claimed=frozenset({HANDLE, OTHER}), has=frozenset({OTHER}), migrations=(move("error", HERE, HERE),)
+    ),
+}
+NOT_LEFT = {
+    "does not know": None,
+    "is on this host, and Nova says that it has it": replace(HAS, has=frozenset({HANDLE})),
+    "is on this host and in error": KEPT["in error here"],
+    "doing something with that server (rebuilding)": KEPT["in the middle of something"],
+    "not built yet": KEPT["not built yet"],
+    "neither confirmed nor reverted": replace(AWAY, vm_state="resized", migrations=(move("finished"),)),
+}
+
+
+@pytest.mark.parametrize("facts", LEFT.values(), ids=LEFT)
+def test_an_operators_word_counts_for_what_a_server_does_not_have(facts):
+    assert why_not_left(HERE, HANDLE, facts) is None
+
+
+@pytest.mark.parametrize(("why", "facts"), NOT_LEFT.items(), ids=NOT_LEFT)
+def test_an_operators_word_does_not_count_for_what_a_server_has_or_may_come_back_to(why, facts):
+    assert why in why_not_left(HERE, HANDLE, facts)
+
+
+@pytest.mark.parametrize("status", ["finished", "confirming", "reverting", "a new one"])
+def test_an_operators_word_does_not_count_while_the_user_may_still_decide(status):
+    assert "neither confirmed nor reverted" in why_not_left(HERE, HANDLE, replace(AWAY, migrations=(move(status),)))
+
+
+@given(FACTS)
+def test_an_operators_word_never_counts_for_what_a_server_on_this_host_has(facts):
+    assert why_not_left(HERE, HANDLE, replace(facts, host=HERE, has=frozenset({HANDLE})))
+
+
+@given(FACTS)
+def test_an_operators_word_never_counts_while_nova_does_something_with_the_server(facts):
+    assert why_not_left(HERE, HANDLE, replace(facts, task_state="a new one"))

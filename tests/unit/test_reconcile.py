@@ -3,13 +3,17 @@
 import pytest
 
 from nova_accel.ledger.states import State
-from nova_accel.virt.reconcile import Placed
+from nova_accel.virt.reconcile import Claims, Moved, Placed
 from tests.fakes.host import FakeSsd
 from tests.unit.conftest import ssd_handle
 
 ONE, TWO = "0000:01:00.0", "0000:02:00.0"
 SERVER, ANOTHER = "6f2b1c1e-0000-4000-8000-000000000001", "6f2b1c1e-0000-4000-8000-000000000002"
 A = ssd_handle("SN1")
+LEFT_FOR_NOW = Moved(SERVER, frozenset({A}), may_come_back=True)
+"""It has moved away, and may be sent back."""
+TO_COME = Moved(SERVER, frozenset({A}), may_come_back=False)
+"""It is to have that here, or has left it in a move that failed."""
 
 
 @pytest.fixture
@@ -18,7 +22,12 @@ def bench(make_bench):
 
 
 def reconcile(bench, claims, *placed):
-    return bench.service.reconciler.reconcile(claims, lambda: placed)
+    return bench.service.reconciler.reconcile(Claims(claims), lambda: placed)
+
+
+def reconcile_moves(bench, *moves, claimants=None):
+    by_handle = {A: {SERVER}} if claimants is None else claimants
+    return bench.service.reconciler.reconcile(Claims(moved=moves), tuple, lambda: by_handle)
 
 
 def test_what_nova_gave_to_a_server_is_its_even_if_the_ledger_calls_it_available(bench):
@@ -81,3 +90,56 @@ def test_an_address_that_two_domains_name_is_not_believed(bench):
     assert reconcile(bench, {SERVER: {A}}, *both)
     bench.service.inventory.refresh()
     assert bench.service.inventory.candidate(A) is None
+
+
+def not_known_to_be_clean(bench):
+    """As of a ledger that was lost, before anything is read."""
+    bench.service.ledger.host_used_it(A, "for this test")
+
+
+@pytest.mark.parametrize("move", [LEFT_FOR_NOW, TO_COME], ids=["source", "destination"])
+def test_what_a_move_claims_and_the_ledger_lacks_is_its_servers(bench, caplog, move):
+    not_known_to_be_clean(bench)
+    assert reconcile_moves(bench, move)
+    assert (bench.entry("SN1").state, bench.entry("SN1").server) == (State.ASSIGNED, SERVER)
+    assert f"Nova gave CUSTOM_SSD SN1 to server {SERVER}, and the ledger did not know it: noted" in caplog.text
+    assert not reconcile_moves(bench, move)
+    assert bench.state("SN2") == "available"
+
+
+def test_what_a_server_may_be_sent_back_to_is_its_even_if_an_older_ledger_calls_it_available(bench):
+    assert reconcile_moves(bench, LEFT_FOR_NOW)
+    assert bench.entry("SN1").server == SERVER
+
+
+def test_what_a_move_is_to_have_is_free_until_its_guest_starts(bench):
+    assert not reconcile_moves(bench, TO_COME)
+    assert bench.state("SN1") == "available"
+
+
+@pytest.mark.parametrize("claimants", [{A: {SERVER, ANOTHER}}, {A: {ANOTHER}}, {}], ids=["two", "another", "none"])
+def test_what_a_move_claims_is_its_servers_only_if_no_other_claims_it(bench, claimants):
+    not_known_to_be_clean(bench)
+    assert not reconcile_moves(bench, LEFT_FOR_NOW, claimants=claimants)
+    assert bench.entry("SN1").server is None
+
+
+def test_what_another_server_has_is_not_taken_from_it_for_a_move(bench):
+    bench.service.ledger.claim([A], ANOTHER)
+    assert not reconcile_moves(bench, LEFT_FOR_NOW)
+    assert bench.entry("SN1").server == ANOTHER
+
+
+def test_what_a_move_has_released_is_not_given_back_to_it(bench):
+    bench.service.ledger.claim([A], SERVER)
+    bench.service.ledger.release(SERVER, "it lives elsewhere")
+    assert not reconcile_moves(bench, LEFT_FOR_NOW)
+    assert bench.state("SN1") == "dirty"
+
+
+def test_nova_is_asked_who_else_claims_it_only_where_something_is_missing(bench):
+    def asked():
+        raise AssertionError
+
+    bench.service.ledger.claim([A], SERVER)
+    assert not bench.service.reconciler.reconcile(Claims(moved=[LEFT_FOR_NOW]), tuple, asked)

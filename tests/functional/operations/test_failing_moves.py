@@ -11,6 +11,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 
 from tests.functional.operations.case import SSD, OperationsTestCase
 from tests.functional.operations.fates import CLEAN, DESTINATION, EMPTY, KEPT, PROMISED, RESERVED, SOURCE
+from tests.functional.operations.held import Had
 
 BROKEN = nova_exception.InternalError("broken for this test")
 DRIVER = libvirt_driver.LibvirtDriver
@@ -34,6 +35,18 @@ class FailingMovesTest(OperationsTestCase):
 
     def post(self, **action: object) -> None:
         self.api.post_server_action(self.server["id"], action)
+
+    def says_that_it_was_left(self, had: Had) -> None:
+        """An operator has cleaned what a server has left on a host, as the command asks for it."""
+        for held in had.handles:
+            self.ledger(held.host).left_behind.ask(held.identity, self.server["id"])
+
+    def refuses_that_it_was_left(self, had: Had, why: str) -> None:
+        """An operator asks for it, and nova-compute does not do it."""
+        self.says_that_it_was_left(had)
+        for held in had.handles:
+            self.round(held.host)
+            assert why in self.entry(held.identity, held.host).reason
 
     def delete_and_see(self, words: str, host: str) -> None:
         with self.on(host):
@@ -83,11 +96,36 @@ class AtTheDestinationTest(FailingMovesTest):
         self.after("migration fails late in finish_resize", self.old.is_(LEFT), new.is_(DESTINATION))
         self._reboot_server(self.server, hard=True)
         self.after("migration fails late, hard reboot", self.old.is_(LEFT), new.is_(DESTINATION))
+        self.says_that_it_was_left(self.old)
+        cleaned = CLEAN.but(nova={"old"})
+        self.after("migration fails late, an operator has it cleaned", self.old.is_(cleaned), new.is_(DESTINATION))
+        other = self.boot_with_data(self.flavor_of(SSD, SSD), host="compute1")
+        self.delete(other.server)
+        self.after("migration fails late, the next server is deleted", self.old.is_(cleaned), new.is_(DESTINATION))
 
     def test_once_the_server_is_deleted_nothing_is_left_on_either_host(self) -> None:
         self.migrate(DRIVER, "finish_migration", "ERROR", late=True)
         self.has_written(self.server, "compute2")
         self.delete_and_see("migration fails late in finish_resize", "compute2")
+
+
+class OnItsHostTest(OperationsTestCase):
+    def test_a_resize_fails_late_and_an_operator_has_what_it_had_before_cleaned(self) -> None:
+        self.flags(allow_resize_to_same_host=True)
+        self.start_hosts(1)
+        old = self.boot_with_data()
+        server = old.server
+        with self.failing(DRIVER, "finish_migration", BROKEN, late=True):
+            self.api.post_server_action(server["id"], {"resize": {"flavorRef": self.both()}})
+        self._wait_for_state_change(server, "ERROR")
+        new = self.has_written(server, "compute1", but=old)
+        left = LEFT.but(domains={False})
+        self.after("resize on the same host fails late", old.is_(left), new.is_(DESTINATION))
+        self._reboot_server(server, hard=True)
+        for held in [*old.handles, *new.handles]:
+            self.ledger().left_behind.ask(held.identity, server["id"])
+        cleaned = CLEAN.but(nova={"old"})
+        self.after("resize on the same host fails late, cleaned", old.is_(cleaned), new.is_(DESTINATION))
 
 
 class AfterTheMoveTest(FailingMovesTest):
@@ -101,6 +139,15 @@ class AfterTheMoveTest(FailingMovesTest):
         with self.failing(DRIVER, name, BROKEN), self.on("compute1"):
             self.post(**action)
         self._wait_for_state_change(self.server, "ERROR")
+
+    def test_an_operator_who_wants_what_it_may_come_back_to_cleaned_is_refused(self) -> None:
+        self.refuses_that_it_was_left(self.old, "that server's move is neither confirmed nor reverted")
+        self.refuses_that_it_was_left(self.new, "that server's move is neither confirmed nor reverted")
+        self.after("an operator wants it cleaned while resized", self.old.is_(SOURCE), self.new.is_(DESTINATION))
+        self._revert_resize(self.server)
+        self.after_kept("an operator wants it cleaned while resized, reverted", self.old)
+        self.refuses_that_it_was_left(self.old, "that server is on this host, and Nova says that it has it")
+        self.after_kept("an operator wants what a server has cleaned", self.old)
 
     def test_a_revert_fails_at_the_destination(self) -> None:
         self.break_("destroy", revertResize=None)

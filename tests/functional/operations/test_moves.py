@@ -39,6 +39,44 @@ class MovesTest(OperationsTestCase):
         self._revert_resize(self.server)
         self.after_kept("cold migration reverted", self.old)
 
+    def lose_the_sources_ledger(self) -> Had:
+        """In the middle of a migration; nova-compute starts again there."""
+        new = self.migrated()
+        self.five.write(self.server["id"], new.handles)
+        for file in self.folder.glob("compute1.sqlite*"):
+            file.unlink()
+        self.restart_compute_service("compute1")
+        # The kernel has read who the SSD is: nothing else remembers it.
+        source = SOURCE.but(words="noted for the way back", drivers={"nvme"})
+        self.after("the source's ledger is lost while resized", self.old.is_(source), new.is_(DESTINATION))
+        return new
+
+    def test_a_ledger_that_is_lost_while_resized_learns_what_the_server_may_be_sent_back_to(self) -> None:
+        self.lose_the_sources_ledger()
+        for held in self.old.handles:
+            noted = (
+                f"{held.identity} to server {self.server['id']}, and the ledger did not know it: noted as that server's"
+            )
+            assert noted in self.stdlog.logger.output
+        self._revert_resize(self.server)
+        self.after_kept("cold migration reverted, after the source's ledger was lost", self.old)
+
+    def test_what_a_ledger_that_was_lost_while_resized_has_noted_is_cleaned_when_that_is_confirmed(self) -> None:
+        new = self.lose_the_sources_ledger()
+        with self.on("compute1"):
+            self._confirm_resize(self.server)
+        self.after_kept("cold migration confirmed, after the source's ledger was lost", new)
+
+    def test_a_ledger_that_is_lost_at_the_destination_learns_what_the_server_has_there(self) -> None:
+        new = self.migrated()
+        self.five.write(self.server["id"], new.handles)
+        for file in self.folder.glob("compute2.sqlite*"):
+            file.unlink()
+        self.restart_compute_service("compute2")
+        self.after("the destination's ledger is lost while resized", self.old.is_(SOURCE), new.is_(DESTINATION))
+        self._revert_resize(self.server)
+        self.after_kept("cold migration reverted, after the destination's ledger was lost", self.old)
+
     def test_a_migration_of_a_stopped_server_does_the_same(self) -> None:
         self._stop_server(self.server)
         new = self.migrated()

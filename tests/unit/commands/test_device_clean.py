@@ -9,12 +9,15 @@ import pytest
 
 from nova_accel.commands import waiting
 from nova_accel.ledger.cleanings import Underway
+from nova_accel.ledger.left_behind import Wish
+from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
 from tests.unit.commands.conftest import SERVER
 
 USED = HandleId("CUSTOM_SSD", "S4EVUSED")
 DIRTY = HandleId("CUSTOM_SSD", "S4DIRTY")
+ANOTHER = "6f2b1c1e-0000-4000-8000-00000000000f"
 
 
 @pytest.fixture
@@ -108,6 +111,72 @@ def test_done_by_somebody_and_erased_here_exclude_each_other(run, ledger: Ledger
         run("device", "clean", "S4DIRTY", "--done-by", "the shredder", "--erase-foreign-data")
     assert refused.value.code == 2
     assert ledger.operator.changes() == 0
+
+
+def test_what_a_server_left_behind_is_asked_for_in_its_name(run, ledger: Ledger):
+    done = run("device", "clean", "S4EVUSED", "--left-by", SERVER)
+    assert (done.status, done.out) == (
+        0,
+        "S4EVUSED: nova-compute was asked; it will be released and cleaned if neither Nova nor libvirt says that server "
+        f"{SERVER} has it or may come back to it; else nova-accel device show S4EVUSED says why not\n",
+    )
+    assert ledger.left_behind.wishes() == (Wish(USED, SERVER),)
+    assert ledger.operator.changes() == 1
+    assert (ledger.entries()[USED].state, ledger.entries()[USED].may_be_erased) == (State.ASSIGNED, False)
+
+
+@pytest.mark.parametrize(
+    ("identity", "server", "why"),
+    [
+        ("S4EVUSED", ANOTHER, f"it is assigned to server {SERVER}, not assigned to {ANOTHER}"),
+        ("S4EVUSED", SERVER[:8], f"it is assigned to server {SERVER}, not assigned to {SERVER[:8]}"),
+        ("S4EVFREE", SERVER, f"it is available, not assigned to {SERVER}"),
+        ("S4DIRTY", SERVER, f"it is dirty, not assigned to {SERVER}"),
+    ],
+)
+def test_the_server_that_left_it_must_be_the_one_that_has_it(run, ledger: Ledger, identity, server, why):
+    done = run("device", "clean", identity, "--left-by", server)
+    assert (done.status, done.out) == (1, "")
+    assert done.err == f"{identity}: {why}\n"
+    assert (ledger.operator.changes(), ledger.left_behind.wishes()) == (0, ())
+
+
+@pytest.mark.parametrize("more", [("--erase-foreign-data",), ("--done-by", "the shredder")])
+def test_left_behind_and_anything_else_exclude_each_other(run, ledger: Ledger, more):
+    with pytest.raises(SystemExit) as refused:
+        run("device", "clean", "S4EVUSED", "--left-by", SERVER, *more)
+    assert refused.value.code == 2
+    assert ledger.operator.changes() == 0
+
+
+def test_waiting_ends_badly_with_what_is_against_it(run, ledger: Ledger, nova_compute):
+    nova_compute(lambda: ledger.left_behind.refuse(Wish(USED, SERVER), "not cleaned: it is still there"))
+    done = run("device", "clean", "S4EVUSED", "--left-by", SERVER, "--wait")
+    assert done.status == 1
+    assert done.out.splitlines()[-1] == "S4EVUSED: assigned: not cleaned: it is still there"
+    assert run("device", "show", "S4EVUSED", "-f", "json").json["why not available"] == (
+        f"server {SERVER} has it; not cleaned: it is still there"
+    )
+
+
+def test_waiting_ends_well_when_what_was_left_behind_became_available(run, ledger: Ledger, nova_compute):
+    def clean() -> None:
+        ledger.left_behind.grant(Wish(USED, SERVER), "an operator said so")
+        ledger.start_cleaning(USED)
+        ledger.cleaned(USED, "nvme format")
+
+    nova_compute(clean)
+    done = run("device", "clean", "S4EVUSED", "--left-by", SERVER, "--wait")
+    assert done.status == 0
+    assert "S4EVUSED: available, cleaned" in done.out.splitlines()[-1]
+
+
+def test_with_one_time_use_waiting_ends_once_it_is_released(run, nova_conf, ledger: Ledger, nova_compute):
+    nova_conf.write_text(f"{nova_conf.read_text()}one_time_use = true\n")
+    nova_compute(lambda: ledger.left_behind.grant(Wish(USED, SERVER), "an operator said so"))
+    done = run("device", "clean", "S4EVUSED", "--left-by", SERVER, "--wait")
+    assert done.status == 1
+    assert done.out.splitlines()[-1] == "S4EVUSED: dirty: not cleaned yet"
 
 
 @pytest.mark.parametrize("more", [(), ("--erase-foreign-data",)])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from nova_accel.exception import AccelError
+from nova_accel.ledger.states import State
 from tests.fakes.host import FakeSsd
 from tests.unit.laws import hardware
 from tests.unit.laws.base import is_down, is_up, mostly, which
@@ -167,6 +168,16 @@ class Compute(Moves, Ground):
             self.world.permitted.add(identity)
         except AccelError as error:
             self.refused(error)
+
+    @rule(number=which)
+    def operator_says_that_a_server_has_left_something(self, number):
+        """Of any server: what it has, or may come back to, has to stay."""
+        assigned = [one for one in self.world.entries().values() if one.state is State.ASSIGNED]
+        one = self.choose(number, sorted(assigned, key=lambda one: one.handle))
+        if one is None:
+            return
+        self.world.ledger.left_behind.ask(one.handle.identity, one.server)
+        self.world.said_left.add((one.handle.identity, one.server))
 
     def _is_foreign(self, identity):
         """Whether an operator would say that nobody needs what is on it."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from nova_accel.model import HandleId
 from nova_accel.provider_tree.plan import ProviderPlan
 from nova_accel.virt.evidence import MigrationFacts, ServerFacts
-from nova_accel.virt.reconcile import Placed
+from nova_accel.virt.reconcile import Claims, Moved, Placed
 from nova_accel.xml import domain as domain_xml
 from tests.unit.laws.hardware import FakeDevice
 
@@ -58,7 +58,8 @@ class Server:
         """As our side sees it."""
         claimed = frozenset((*(self.handles if self.saved else ()), *self.old, *self.new))
         migrations = tuple(one.facts for one in self.migrations)
-        return ServerFacts(self.deleted, self.host, self.vm_state, self.task_state, claimed, migrations)
+        has = frozenset(self.handles if self.saved else ())
+        return ServerFacts(self.deleted, self.host, self.vm_state, self.task_state, claimed, migrations, has)
 
     @property
     def move(self) -> Migration | None:
@@ -74,6 +75,16 @@ class Server:
     def is_idle_or_resized(self) -> bool:
         """Whether nothing is happening with it on this host, a resize that waits for its confirmation apart."""
         return not self.deleted and self.host == HERE and self.task_state is None
+
+    def moved(self) -> Iterator[Moved]:
+        """What its last migration, if that has not come to its end, claims on this host."""
+        last = self.migrations[-1].facts if self.migrations else None
+        if last is None or last.is_finished:
+            return
+        if last.source_host == HERE and self.old:
+            yield Moved(self.uuid, frozenset(self.old), may_come_back=last.is_undecided)
+        if last.destination_host == HERE and self.new and (self.host == HERE or not last.has_failed):
+            yield Moved(self.uuid, frozenset(self.new), may_come_back=False)
 
     def counted(self) -> Iterator[HandleId]:
         """What the tracker of this host counts for it, and Placement has allocations for."""
@@ -135,10 +146,11 @@ class Nova:
         server = self.servers.get(uuid)
         return server.facts if server is not None else None
 
-    def claims(self) -> dict[str, frozenset[HandleId]]:
-        """What the servers of this host have with which nothing is happening."""
+    def claims(self) -> Claims:
+        """What the servers of this host have with which nothing is happening, and what moves from and to it claim."""
         built = [one for one in self.servers.values() if one.is_idle_or_resized and one.vm_state not in WITHOUT_CLAIM]
-        return {one.uuid: frozenset(one.handles) for one in built if one.saved and one.handles}
+        idle = {one.uuid: frozenset(one.handles) for one in built if one.saved and one.handles}
+        return Claims(idle, [moved for one in self.servers.values() if not one.deleted for moved in one.moved()])
 
     def claimants(self) -> dict[HandleId, set[str]]:
         """Which servers have, or may go back to, a handle of this host."""

@@ -42,7 +42,7 @@ class Moves(Servers):
             server.host, server.handles, server.vm_state = THERE, (ELSEWHERE,), late
         if undefined:  # by whoever cleans up after it: the devices hold the only copy
             self.world.undefine(server.uuid)
-        server.old, server.new, server.task_state = (), (), None
+        server.task_state = None  # Nova leaves the migration context of a move that failed
 
     def _has_left(self, one):
         move = one.move

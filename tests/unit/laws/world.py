@@ -54,6 +54,8 @@ class World:
         self.written: dict[str, Written] = {"OWN": Written(HOST, dict(own.content))}
         self.permitted: set[str] = set()
         """What an operator allowed to erase."""
+        self.said_left: set[tuple[str, str]] = set()
+        """Identity and server of what an operator wants cleaned because the server has left it here."""
         self.stale: set[str] = set()
         """What has changed since the last look that came to its end without trouble."""
         self.looked_since_boot = True
@@ -99,6 +101,8 @@ class World:
                 claims=self.nova.claims,
                 placed=self._placed,
                 claimants=self.nova.claimants,
+                stopped=self._stopped,
+                undefine=self._undefine_stopped,
             )
             service = AccelService(self.settings, _drivers(self.settings), self.host, nova)
             self.service = service
@@ -201,6 +205,15 @@ class World:
         self._ask_libvirt()
         return [placed for uuid, domain in self.domains.items() for placed in domain.placed(uuid)]
 
+    def _stopped(self) -> frozenset[str]:
+        self._ask_libvirt()
+        return frozenset(uuid for uuid, domain in self.domains.items() if not domain.running)
+
+    def _undefine_stopped(self, uuid: str) -> None:
+        self._ask_libvirt()
+        if not self.domains[uuid].running:
+            self.undefine(uuid)
+
     def _ask_libvirt(self) -> None:
         if self.libvirt_is_gone:
             self.libvirt_is_gone = False
@@ -241,6 +254,7 @@ class World:
         domain.opened = list(found)
         server.let_go -= domain.devices.keys()
         self.permitted -= domain.devices.keys()
+        self.said_left -= {(identity, server.uuid) for identity in domain.devices}
         for one in found:
             if isinstance(one, FakeNamespace):
                 one.user = "qemu (process 1)"
@@ -316,7 +330,13 @@ class World:
             return True
         server = self.nova.servers.get(written.owner)
         released = identity in server.let_go if server is not None else False
-        return not released and identity not in self.permitted
+        return not released and identity not in self.permitted and not self._was_left(identity, server)
+
+    def _was_left(self, identity: str, server: Server | None) -> bool:
+        """Whether an operator says that its server has left it here, and a person sees that it has."""
+        if server is None or (identity, server.uuid) not in self.said_left:
+            return False
+        return identity not in {one.identity for one in server.counted()}
 
     def changed(self, identity: str) -> None:
         """Note that a device is not any more what the last look saw."""
