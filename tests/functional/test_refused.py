@@ -1,5 +1,10 @@
 """What a server with a device cannot do yet is refused before anything happened, with a sentence."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import fixtures
 import pytest
 from nova.tests.functional.api.client import OpenStackApiException
 
@@ -33,15 +38,28 @@ class RefusedTest(base.AccelTestCase):
         assert self.in_instance(server) == had
         assert self.entry(had[0]).state.value == "assigned"
 
+    @contextmanager
+    def at_microversion(self, version: str) -> Iterator[None]:
+        before, self.api.microversion = self.api.microversion, version
+        yield
+        self.api.microversion = before
+
     @pytest.mark.essential
     def test_live_migration_leaves_nothing_behind(self) -> None:
         for resource_class in self.devices():
             server = self.boot(self.flavor(**{f"resources1__{resource_class}": "1"}), host="compute1")
             had = self.in_instance(server)
+            conductor = self.useFixture(fixtures.FakeLogger("nova.conductor.tasks.live_migrate", level=logging.DEBUG))
             self.refused(server, "NoValidHost", host=None)
             self.refused(server, "NoValidHost", host="compute2")
-            sentence = f"Server {server['id']} is not live-migrated: it has devices of its host, which cannot move"
-            assert sentence in self.stdlog.logger.output
+            sentence = "it has devices of its host, which cannot move"
+            skipped = f"Skipping host: compute2 because: Migration pre-check error: {sentence}"
+            assert f"Server {server['id']} is not live-migrated: {sentence}" in self.stdlog.logger.output
+            assert conductor.output.count(skipped) == 2
+            with self.at_microversion("2.67"):  # the last one with which a host can be named past the scheduler
+                self.refused(server, "NoValidHost", host="compute2", force=True)
+            assert "complex allocations on the source host so move cannot be forced" in self.stdlog.logger.output
+            assert conductor.output.count(skipped) == 2
             assert self.api.get_server(server["id"])["OS-EXT-SRV-ATTR:host"] == "compute1"
             assert self.in_instance(server) == had
             assert len(self.in_placement(server)) == 1
