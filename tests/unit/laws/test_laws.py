@@ -26,7 +26,7 @@ hard = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     print_blob=True,
 )
-sabotaged = settings(hard, max_examples=100, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
+sabotaged = settings(hard, max_examples=500, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
 
 Host.TestCase.settings = hard
 TestHost = Host.TestCase
