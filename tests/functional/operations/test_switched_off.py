@@ -2,6 +2,7 @@
 
 from nova.virt.libvirt import driver as libvirt_driver
 
+from tests.functional.operations import documented
 from tests.functional.operations.case import SSD, OperationsTestCase
 
 
@@ -27,10 +28,17 @@ class SwitchedOffTest(OperationsTestCase):
         self.api.put_service(service["id"], {"status": status})
 
     def remove_our_providers(self) -> None:
-        """As the documentation says."""
-        for provider in self.our_providers().values():
-            self.placement.delete(f"/resource_providers/{provider['uuid']}")
+        """By the commands of the documentation."""
+        commands = documented.block(documented.RETIRE, "for uuid in")
+        _, deleted = documented.run(commands, self.all_providers(), self.folder)
+        for uuid in deleted:
+            assert self.placement.delete(f"/resource_providers/{uuid}").status == 204
         assert self.our_providers() == {}
+        assert "compute1" in self.all_providers().values()
+
+    def all_providers(self) -> dict[str, str]:
+        found = self.placement.get("/resource_providers", version="1.14").body["resource_providers"]
+        return {one["uuid"]: one["name"] for one in found}
 
     def test_what_a_server_leaves_while_no_driver_is_enabled_is_cleaned_once_one_is(self) -> None:
         self.disable()
@@ -61,9 +69,14 @@ class SwitchedOffTest(OperationsTestCase):
         self.after_kept("boot after that", self.boot_with_data())
 
     def test_a_host_that_is_taken_out_of_nova_leaves_nothing_in_placement(self) -> None:
+        looks = documented.block(documented.RETIRE, "openstack resource provider list").splitlines()[0]
         self.delete(self.had.server)
         self.after("delete before the host is removed")
+        before, _ = documented.run(looks, self.all_providers(), self.folder)
+        assert {line.split()[1] for line in before.splitlines()} == {"compute1", *self.our_providers()}
         self.computes["compute1"].stop()
         (service,) = self.admin_api.get_services(host="compute1", binary="nova-compute")
         self.admin_api.api_delete(f"/os-services/{service['id']}")
         assert self.our_providers() == {}
+        left, _ = documented.run(looks, self.all_providers(), self.folder)
+        assert left == ""
