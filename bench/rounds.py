@@ -17,7 +17,7 @@ from tests.functional import base
 
 @dataclass(frozen=True)
 class Rounds:
-    """Median times with one SSD for each server."""
+    """Median times with an SSD and a namespace for each server."""
 
     servers: int
     start_ms: float
@@ -36,7 +36,9 @@ def measure(servers: int, rounds: int, watch: Watch) -> Rounds:
     """Boot the servers, one after the other, and measure."""
 
     def act(stage: Stage) -> Rounds:
-        flavor = stage.ssd_flavor()
+        flavor = stage.flavor(
+            resources1__CUSTOM_SSD="1", resources2__CUSTOM_PMEM_NAMESPACE_6GB="1", group_policy="none"
+        )
         for _ in range(servers):
             stage.boot(flavor)
         manager = stage.computes[HOST].manager
@@ -56,7 +58,7 @@ def measure(servers: int, rounds: int, watch: Watch) -> Rounds:
         )
         return Rounds(servers, **{f"{name}_ms": value for name, value in taken.items()})
 
-    return on_stage(Size(servers, 0), watch, act)
+    return on_stage(Size(servers, servers), watch, act)
 
 
 def _start(stage: Stage, driver: virt_driver.AccelLibvirtDriver) -> None:
