@@ -13,8 +13,8 @@ from tests.fakes.host import FakeSsd
 from tests.unit.laws import hardware
 from tests.unit.laws.base import is_down, is_up, mostly, which
 from tests.unit.laws.ground import Ground
-from tests.unit.laws.moves import Moves
 from tests.unit.laws.servers import Servers
+from tests.unit.laws.sleep import Sleep
 from tests.unit.laws.world import FOREIGN, HOST, PMEM, SSD
 
 IN_CLEANING = (*hardware.ERASING, "bring_back", "settle", "id_ctrl", "first_nonzero", "namespace_first_nonzero")
@@ -36,7 +36,7 @@ troubles = st.one_of(
 )
 
 
-class Compute(Moves, Ground):
+class Compute(Sleep, Ground):
     """nova-compute works, is killed and starts, and something goes wrong meanwhile."""
 
     @is_up

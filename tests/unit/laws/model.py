@@ -50,6 +50,8 @@ class Server:
     old: tuple[HandleId, ...] = ()
     """``migration_context``'s, as long as a move is not over."""
     new: tuple[HandleId, ...] = ()
+    unrescue_xml: str = ""
+    """Of the domain that it had when it was rescued."""
     let_go: set[str] = field(default_factory=set)
     """What may be erased: it was released by this server, as a person sees it."""
 
@@ -113,6 +115,8 @@ class Domain:
     """What its guest has in its hands, by identity."""
     opened: list[FakeDevice] = field(default_factory=list)
     """What its QEMU has open, also where it was taken away meanwhile."""
+    saved: dict[str, dict[int, bytes]] | None = None
+    """While its guest is saved: the content of the persistent memory within that, by identity."""
 
     @property
     def places(self) -> frozenset[str]:
