@@ -158,12 +158,13 @@ class World:
             shutil.copy(path, path.parents[1] / "backup")
 
     def put_back_ledger(self) -> None:
-        """Put the copy in the ledger's place. What nova-compute keeps beside it is not of the copy."""
+        """Put the copy in the ledger's place: it says what was once. What nova-compute keeps beside it is not of the copy."""
         path = Path(self.settings.ledger_path)
         backup = path.parents[1] / "backup"
         if backup.exists():
             path.parent.mkdir(exist_ok=True)
             shutil.copy(backup, path)
+            self.stale |= self.devices().keys()
 
     def settle(self) -> None:
         """Rounds until there is nothing to do any more."""
