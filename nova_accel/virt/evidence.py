@@ -10,11 +10,10 @@ from nova_accel.model import HandleId
 
 # Nova: nova.objects.fields and the migrations' life; whatever is not listed is unfinished.
 _FINISHED = frozenset({"confirmed", "reverted", "completed", "cancelled", "done"})
-_FAILED = frozenset({"error", "failed"})
 # In these nothing goes on any more, and nobody can go on with it, once its server has no task.
-_FAILED_WITHOUT_TASK = _FAILED | {
-    *("queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating"),
-}
+_FAILED_WITHOUT_TASK = frozenset(
+    {"error", "failed", "queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating"}
+)
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,6 @@ class MigrationFacts:
     def is_finished(self) -> bool:
         """Whether it has come to its intended end, one way or the other."""
         return self.status in _FINISHED
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether Nova says that it has failed."""
-        return self.status in _FAILED
 
     @property
     def is_undecided(self) -> bool:

@@ -10,7 +10,7 @@ from nova import exception as nova_exception
 from nova.compute import vm_states
 from nova.compute.provider_tree import ProviderTree
 from nova.objects.instance import Instance, InstanceList
-from nova.objects.migration import Migration, MigrationList
+from nova.objects.migration import MigrationList
 from nova.objects.resource import Resource
 from nova.pci.whitelist import Whitelist
 from oslo_log import log as logging
@@ -134,7 +134,7 @@ def is_in_use(virtapi: Any, leftover: Leftover) -> bool:
 def claims(host: str) -> Claims:
     """What the servers of a host have that are not its own vPMEM; of those only with which nothing is happening, and that were built.
 
-    And what the moves from and to it claim that have not come to their end, failed ones too.
+    And what servers had before moves from it that have not come to their end, failed ones too.
 
     :raises Exception: what Nova's objects raise when the database cannot be asked
     """
@@ -145,28 +145,20 @@ def claims(host: str) -> Claims:
         for one in servers
         if one.task_state is None and one.vm_state not in _WITHOUT_CLAIM and (found := _ours(one.resources))
     }
-    return Claims(idle, tuple(_moves(context, host)))
+    return Claims(idle, tuple(_moved(context, host)))
 
 
-def _moves(context: nova_context.RequestContext, host: str) -> Iterator[Moved]:
-    by_id = {one.id: one for one in MigrationList.get_by_filters(context, {"host": host, "status": _UNFINISHED})}
+def _moved(context: nova_context.RequestContext, host: str) -> Iterator[Moved]:
+    # Not what a move to this host is to have: until its server is here and nothing is happening with it, it may never get that.
+    from_here = MigrationList.get_by_filters(context, {"source_compute": host, "status": _UNFINISHED})
+    by_id = {one.id: MigrationFacts(one.status, one.source_compute, one.dest_compute) for one in from_here}
     if not by_id:
         return
-    wanted = {"uuid": sorted({one.instance_uuid for one in by_id.values()}), "deleted": False}
+    wanted = {"uuid": sorted({one.instance_uuid for one in from_here}), "deleted": False}
     for server in InstanceList.get_by_filters(context, wanted, expected_attrs=["migration_context"]):
-        if server.migration_context and server.migration_context.migration_id in by_id:
-            yield from _moved(host, by_id[server.migration_context.migration_id], server)
-
-
-def _moved(host: str, migration: Migration, server: Instance) -> Iterator[Moved]:
-    facts = MigrationFacts(migration.status, migration.source_compute, migration.dest_compute)
-    claimed = server.migration_context
-    if facts.source_host == host and (old := _ours(claimed.old_resources)):
-        yield Moved(server.uuid, old, may_come_back=facts.is_undecided)
-    # A server that did not get there has written nothing there, unless it was there and has failed to come back.
-    is_meant = server.host == host or not facts.has_failed
-    if facts.destination_host == host and is_meant and (new := _ours(claimed.new_resources)):
-        yield Moved(server.uuid, new, may_come_back=False)
+        claimed = server.migration_context
+        if claimed and claimed.migration_id in by_id and (old := _ours(claimed.old_resources)):
+            yield Moved(server.uuid, old, may_come_back=by_id[claimed.migration_id].is_undecided)
 
 
 def claimants(host: str) -> dict[HandleId, set[str]]:

@@ -26,7 +26,7 @@ class NovaSide:
     in_use: Callable[[Leftover], bool] = lambda _: True
     """Whether Placement has an allocation from what has vanished."""
     claims: Callable[[], Claims] = Claims
-    """What Nova's database says that servers have on this host, and what moves from and to it had or are to have."""
+    """What Nova's database says that servers have on this host, and what they had here before moves that are not over."""
     claimants: ClaimantsOf = dict
     """Which servers Nova's database gives handles of this host to, whatever is happening to them."""
     stopped: Callable[[], Collection[str]] = tuple

@@ -1,7 +1,7 @@
 """Brings the ledger in line with what Nova gave away and libvirt runs: after it was lost, or an older copy was put back.
 
-Only towards the safe side: what Nova says a server of this host has is noted as that server's, and what a server had here, or is to have,
-whose move has not come to its end. Nothing is released here.
+Only towards the safe side: what Nova says a server of this host has is noted as that server's, and what a server had here before
+a move that has not come to its end. Nothing is released here.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -40,13 +40,12 @@ class Placed:
 
 @dataclass(frozen=True)
 class Moved:
-    """What a move of a server that has not come to its end claims on this host."""
+    """What a server had here before a move that has not come to its end."""
 
     server: str
     handles: frozenset[HandleId]
-    """What it had here, if the move is from this host, or is to have, if it is to this host."""
     may_come_back: bool
-    """Whether it had them, and may still be sent back to them."""
+    """Whether the server may still be sent back to them; not yet while it moves, nor once that has failed."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Reconciler:
         """Note what Nova gave to servers on this host and the ledger does not know as theirs.
 
         :param placed: asked where something is missing: what stands in the XML of libvirt's domains
-        :param claimants: asked where a move claims what is missing: every server that Nova gives a handle to
+        :param claimants: asked where what is missing was left by a move: every server that Nova gives a handle to
         :returns: whether anything was noted
         """
         entries = self._ledger.entries()
@@ -138,7 +137,7 @@ class Reconciler:
 def _of_moves(
     entries: Mapping[HandleId, Entry], moves: Collection[Moved], claimants: ClaimantsOf
 ) -> Iterator[tuple[HandleId, str]]:
-    """What moves claim and the ledger lacks, where no other server may have it."""
+    """What moves left here and the ledger lacks, where no other server may have it."""
     missing = [
         (handle, move.server)
         for move in moves
@@ -155,7 +154,7 @@ def _is_lacking(entry: Entry | None, *, may_come_back: bool) -> bool:
     if entry is None:
         return True
     if entry.state is State.AVAILABLE:
-        # What a move is to have is clean until its guest starts. What a failed one left may have been cleaned since, or is not used.
+        # What a failed move left may have been cleaned since, on an operator's word.
         return may_come_back
     return entry.state is State.DIRTY and not entry.may_be_erased
 

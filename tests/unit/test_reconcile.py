@@ -12,8 +12,8 @@ SERVER, ANOTHER = "6f2b1c1e-0000-4000-8000-000000000001", "6f2b1c1e-0000-4000-80
 A = ssd_handle("SN1")
 LEFT_FOR_NOW = Moved(SERVER, frozenset({A}), may_come_back=True)
 """It has moved away, and may be sent back."""
-TO_COME = Moved(SERVER, frozenset({A}), may_come_back=False)
-"""It is to have that here, or has left it in a move that failed."""
+LEFT_BEHIND = Moved(SERVER, frozenset({A}), may_come_back=False)
+"""Its move has failed."""
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def not_known_to_be_clean(bench):
     bench.service.ledger.host_used_it(A, "for this test")
 
 
-@pytest.mark.parametrize("move", [LEFT_FOR_NOW, TO_COME], ids=["source", "destination"])
-def test_what_a_move_claims_and_the_ledger_lacks_is_its_servers(bench, caplog, move):
+@pytest.mark.parametrize("move", [LEFT_FOR_NOW, LEFT_BEHIND], ids=["resized", "failed"])
+def test_what_a_move_left_and_the_ledger_lacks_is_its_servers(bench, caplog, move):
     not_known_to_be_clean(bench)
     assert reconcile_moves(bench, move)
     assert (bench.entry("SN1").state, bench.entry("SN1").server) == (State.ASSIGNED, SERVER)
@@ -112,13 +112,13 @@ def test_what_a_server_may_be_sent_back_to_is_its_even_if_an_older_ledger_calls_
     assert bench.entry("SN1").server == SERVER
 
 
-def test_what_a_move_is_to_have_is_free_until_its_guest_starts(bench):
-    assert not reconcile_moves(bench, TO_COME)
+def test_what_a_move_that_failed_left_and_the_ledger_calls_available_was_cleaned_since(bench):
+    assert not reconcile_moves(bench, LEFT_BEHIND)
     assert bench.state("SN1") == "available"
 
 
 @pytest.mark.parametrize("claimants", [{A: {SERVER, ANOTHER}}, {A: {ANOTHER}}, {}], ids=["two", "another", "none"])
-def test_what_a_move_claims_is_its_servers_only_if_no_other_claims_it(bench, claimants):
+def test_what_a_move_left_is_its_servers_only_if_no_other_claims_it(bench, claimants):
     not_known_to_be_clean(bench)
     assert not reconcile_moves(bench, LEFT_FOR_NOW, claimants=claimants)
     assert bench.entry("SN1").server is None

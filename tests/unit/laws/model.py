@@ -79,14 +79,12 @@ class Server:
         return not self.deleted and self.host == HERE and self.task_state is None
 
     def moved(self) -> Iterator[Moved]:
-        """What its last migration, if that has not come to its end, claims on this host."""
+        """What it had here before its last migration, if that has not come to its end."""
         last = self.migrations[-1].facts if self.migrations else None
         if last is None or last.is_finished:
             return
         if last.source_host == HERE and self.old:
             yield Moved(self.uuid, frozenset(self.old), may_come_back=last.is_undecided)
-        if last.destination_host == HERE and self.new and (self.host == HERE or not last.has_failed):
-            yield Moved(self.uuid, frozenset(self.new), may_come_back=False)
 
     def counted(self) -> Iterator[HandleId]:
         """What the tracker of this host counts for it, and Placement has allocations for."""
@@ -151,7 +149,7 @@ class Nova:
         return server.facts if server is not None else None
 
     def claims(self) -> Claims:
-        """What the servers of this host have with which nothing is happening, and what moves from and to it claim."""
+        """What the servers of this host have with which nothing is happening, and what moves have left here."""
         built = [one for one in self.servers.values() if one.is_idle_or_resized and one.vm_state not in WITHOUT_CLAIM]
         idle = {one.uuid: frozenset(one.handles) for one in built if one.saved and one.handles}
         return Claims(idle, [moved for one in self.servers.values() if not one.deleted for moved in one.moved()])
