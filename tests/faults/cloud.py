@@ -21,7 +21,7 @@ from nova_accel.ledger import file as ledger_file
 from nova_accel.ledger import rows, store
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import Event, State
-from tests.faults.hypervisor import KeptConnection
+from tests.faults.hypervisor import METHODS, KeptConnection
 from tests.faults.machine import KeptHost, TrappedHost
 from tests.faults.points import AFTER, BEFORE, Point, transition
 from tests.faults.rules import Watch
@@ -55,6 +55,8 @@ class Cloud(base.AccelTestCase):
             self._replace(nova_fixtures, "DefaultFlavorsFixture", fixtures.Fixture)
         self._trap_transitions()
         super().setUp()
+        for name, made in METHODS.items():
+            self._replace(fakelibvirt.Domain, name, made(getattr(fakelibvirt.Domain, name)))
         self.watches: dict[str, Watch] = {}
         self.folder = self._world.folder
         self.flags(instances_path=str(self._world.folder / "instances"))

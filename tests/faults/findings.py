@@ -13,7 +13,7 @@ class Rule(enum.Enum):
     DOUBLE = "double assignments"
     """A handle is in two guests."""
     LOST = "lost for good"
-    """Its server is gone, and neither time nor an operator's word makes it available again."""
+    """Neither time nor an operator's word makes it available again once its server is gone, or gives it back to a server that is not."""
     ERASED = "erased unreleased"
     """A handle was erased that no server had released, or that a guest was using."""
 

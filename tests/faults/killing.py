@@ -52,7 +52,7 @@ def _why_broken(scene: Scene, point: Point, world: World) -> str:
     ended = live(world, "2-killed", act)
     if ended != KILLED or SPRUNG not in world.log("2-killed").read_text():
         return f"not killed there: the scene '{scene.name}' ended with {ended}, see {world.log('2-killed')}"
-    return survived(world)
+    return survived(world, scene)
 
 
 def endure(trial: Trial, world: World) -> Outcome:
@@ -70,9 +70,9 @@ def endure(trial: Trial, world: World) -> Outcome:
     return outcome(world, broken)
 
 
-def survived(world: World) -> str:
+def survived(world: World, scene: Scene) -> str:
     """Have a new process go on over the files; why that was not possible, or nothing."""
-    ended = live(world, "3-after", survive)
+    ended = live(world, "3-after", lambda cloud: survive(cloud, scene.afterwards))
     return f"the life after ended with {ended}, see {world.log('3-after')}" if ended else ""
 
 

@@ -14,6 +14,9 @@ AFTER = "after"
 
 DOMAIN_STARTS = "a domain starts"
 DOMAIN_ENDS = "a domain ends"
+DEVICE_LEAVES = "a device leaves a guest"
+DEVICE_ENTERS = "a device enters a guest"
+GUEST_SAVED = "a guest is saved"
 
 ASKING = frozenset(
     {
@@ -98,6 +101,6 @@ def of_calls() -> Iterator[Point]:
 
 def of_hypervisor() -> Iterator[Point]:
     """Around what libvirt does to a guest: neither the ledger nor root's side has a part in it."""
-    for name in (DOMAIN_STARTS, DOMAIN_ENDS):
+    for name in (DOMAIN_STARTS, DOMAIN_ENDS, DEVICE_LEAVES, GUEST_SAVED, DEVICE_ENTERS):
         yield Point(name, BEFORE)
         yield Point(name, AFTER)

@@ -3,12 +3,29 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import fixtures
+from nova.virt.libvirt.driver import LibvirtDriver
+
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import Event, State
+from nova_accel.virt import save_room
 from tests.faults.cloud import HOST, Cloud
-from tests.faults.points import AFTER, BEFORE, DOMAIN_ENDS, DOMAIN_STARTS, MIDDLE, Point, transition
+from tests.faults.points import (
+    AFTER,
+    BEFORE,
+    DEVICE_ENTERS,
+    DEVICE_LEAVES,
+    DOMAIN_ENDS,
+    DOMAIN_STARTS,
+    GUEST_SAVED,
+    MIDDLE,
+    Point,
+    transition,
+)
 from tests.faults.rules import REBUILT
+from tests.faults.survival import have_it_go_on
 from tests.faults.world import World
+from tests.functional import base
 
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
 
@@ -34,6 +51,8 @@ class Scene:
     """Where it is killed."""
     between: Callable[[World], None] = nothing
     """What happens to the files after the earlier life."""
+    afterwards: Callable[[Cloud], None] | None = None
+    """What is done with the server in the life after the kill, before it is deleted."""
 
 
 def start(cloud: Cloud) -> None:
@@ -43,7 +62,12 @@ def start(cloud: Cloud) -> None:
 
 def boot(cloud: Cloud, state: str = "ACTIVE") -> dict:
     """A server with an SSD and a namespace; its guest writes on both."""
-    return cloud.boot(cloud.ssd_flavor(**{f"resources2__{_PMEM}": "1", "group_policy": "none"}), state)
+    return cloud.boot(both(cloud), state)
+
+
+def both(cloud: Cloud) -> str:
+    """A flavor that asks for an SSD and a namespace."""
+    return cloud.ssd_flavor(**{f"resources2__{_PMEM}": "1", "group_policy": "none"})
 
 
 def started_with_a_server(cloud: Cloud) -> None:
@@ -89,6 +113,65 @@ def shelve(cloud: Cloud) -> None:
     (server,) = cloud.api.get_servers()
     cloud.flags(shelved_offload_time=0)
     cloud._shelve_server(server, expected_state="SHELVED_OFFLOADED")
+    cloud.round()
+
+
+def started_to_be_suspended(cloud: Cloud) -> None:
+    """A server with two SSDs, which leave one after the other, and with a namespace, for which there is room where guests are saved."""
+    cloud.flags(suspend_with_pmem=True, group="nova_accel")
+    cloud.useFixture(fixtures.MockPatchObject(save_room.os, "statvfs", base.room_for(32)))
+    cloud.start()
+    asked = {"resources1__CUSTOM_SSD": "1", "resources2__CUSTOM_SSD": "1", f"resources3__{_PMEM}": "1"}
+    cloud.boot(cloud.flavor(**asked, group_policy="none"))
+
+
+def suspend(cloud: Cloud) -> None:
+    _do(cloud, {"suspend": None}, "SUSPENDED")
+    cloud.round()
+
+
+def suspended(cloud: Cloud) -> None:
+    started_to_be_suspended(cloud)
+    suspend(cloud)
+
+
+def resume(cloud: Cloud) -> None:
+    _do(cloud, {"resume": None}, "ACTIVE")
+    cloud.round()
+
+
+def _do(cloud: Cloud, action: dict[str, object], state: str) -> None:
+    (server,) = cloud.api.get_servers()
+    cloud.api.post_server_action(server["id"], action)
+    cloud._wait_for_state_change(server, state)
+
+
+def resize(cloud: Cloud) -> None:
+    """The only host has a second SSD and a second namespace for it; there are no disks that could be copied."""
+    cloud.flags(allow_resize_to_same_host=True)
+    cloud.useFixture(fixtures.MockPatchObject(LibvirtDriver, "migrate_disk_and_power_off", _power_off_only))
+    (server,) = cloud.api.get_servers()
+    cloud._resize_server(server, both(cloud))
+    cloud.round()
+
+
+def _power_off_only(driver: LibvirtDriver, context: object, instance: object, *args: object) -> str:
+    driver.power_off(instance)
+    return "{}"
+
+
+def resized(cloud: Cloud) -> None:
+    started_with_a_server(cloud)
+    resize(cloud)
+
+
+def confirm(cloud: Cloud) -> None:
+    _do(cloud, {"confirmResize": None}, "ACTIVE")
+    cloud.round()
+
+
+def revert(cloud: Cloud) -> None:
+    _do(cloud, {"revertResize": None}, "ACTIVE")
     cloud.round()
 
 
@@ -254,6 +337,13 @@ SCENES = (
         act=delete,
         reaches=("sanitize", "sanitize_log"),
     ),
+    Scene(
+        "a server is suspended",
+        prepare=started_to_be_suspended,
+        act=suspend,
+        reaches=(DEVICE_LEAVES, GUEST_SAVED),
+    ),
+    Scene("a server is resumed", prepare=suspended, act=resume, reaches=(DEVICE_ENTERS,)),
     Scene("a hard reboot", prepare=started_with_a_server, act=reboot_hard, reaches=(transition(_S, Event.CLAIM),)),
     Scene("a server that is refused", prepare=start, act=boot_refused, reaches=(transition(_S, Event.GIVE_BACK),)),
     Scene(
@@ -325,6 +415,16 @@ OTHER_SCENES = (
     Scene("a server is rebuilt", prepare=started_with_a_server, act=rebuild),
     Scene("a server is shelved and offloaded", prepare=started_with_a_server, act=shelve),
     Scene("a server is rebooted hard", prepare=started_with_a_server, act=reboot_hard),
+    Scene(
+        "a server is suspended and goes on later",
+        prepare=started_to_be_suspended,
+        act=suspend,
+        afterwards=have_it_go_on,
+    ),
+    Scene("a server is resumed and goes on later", prepare=suspended, act=resume, afterwards=have_it_go_on),
+    Scene("a server is resized on its host", prepare=started_with_a_server, act=resize),
+    Scene("a resize is confirmed", prepare=resized, act=confirm),
+    Scene("a resize is reverted", prepare=resized, act=revert),
 )
 """What else goes on where a kill could do harm."""
 
@@ -335,6 +435,19 @@ OTHER_KILLS = tuple(
         ("a server is rebuilt", ((DOMAIN_ENDS, AFTER), (DOMAIN_STARTS, BEFORE))),
         ("a server is shelved and offloaded", ((DOMAIN_ENDS, AFTER), (transition(_S, Event.RELEASE), BEFORE))),
         ("a server is rebooted hard", ((DOMAIN_ENDS, AFTER), ("check_namespace", AFTER), (DOMAIN_STARTS, AFTER))),
+        ("a server is resumed", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        (
+            "a server is suspended and goes on later",
+            ((DEVICE_LEAVES, AFTER), (GUEST_SAVED, BEFORE), (GUEST_SAVED, AFTER)),
+        ),
+        (
+            "a server is resumed and goes on later",
+            ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER), (DEVICE_ENTERS, AFTER)),
+        ),
+        ("a server is resized on its host", ((DOMAIN_ENDS, AFTER), (transition(_A, Event.CLAIM), AFTER))),
+        ("a server is resized on its host", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        ("a resize is confirmed", ((transition(_S, Event.RELEASE), BEFORE), ("bring_back", MIDDLE))),
+        ("a resize is reverted", ((DOMAIN_ENDS, AFTER), (DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
     )
     for what, when in points
 )

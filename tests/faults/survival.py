@@ -1,5 +1,10 @@
 """What is done after each kill and each fault, when everything works again: nothing may be wrong, and nothing may stay away."""
 
+from collections.abc import Callable
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova.objects.migration import Migration
 from nova.tests.functional.api.client import OpenStackApiException
 
 from nova_accel.exception import AccelError
@@ -16,12 +21,34 @@ _SSD_TOO = "resources{}:CUSTOM_SSD"
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
 
 
-def survive(cloud: Cloud) -> None:
-    """Start over the files that a dead process left, have what the host did to its devices come to an end, and go on."""
+def survive(cloud: Cloud, meanwhile: Callable[[Cloud], None] | None = None) -> None:
+    """Start over the files that a dead process left, have what the host did to its devices come to an end, and go on.
+
+    :param meanwhile: done before the servers are deleted
+    """
     cloud.start()
     rules.look(cloud)
     cloud.machines[HOST].mend()
+    if meanwhile is not None:
+        meanwhile(cloud)
     _until_all_is_back(cloud)
+
+
+def have_it_go_on(cloud: Cloud) -> None:
+    """Do what an operator does with a server that Nova left in the middle of something: it gets all back that it had."""
+    cloud.round()
+    rules.look(cloud)
+    rules.kept(cloud)
+    for server in cloud.api.get_servers():
+        cloud.world.note(OPERATOR, f"the state of {server['id']} is reset, {server['OS-EXT-STS:task_state']} before")
+        cloud.api.post_server_action(server["id"], {"os-resetState": {"state": "active"}})
+        cloud._reboot_server(server, hard=True)
+        has, lacks = set(cloud.watches[HOST].running().get(server["id"], ())), set(cloud.in_instance(server))
+        lacks -= has
+        if not has or lacks:
+            cloud.world.findings.add(
+                Rule.LOST, f"server {server['id']} runs with {sorted(has)}, without {sorted(lacks)}"
+            )
 
 
 def survive_and_fill(cloud: Cloud) -> None:
@@ -63,20 +90,26 @@ def _delete_all(cloud: Cloud) -> None:
 
 def _missing(cloud: Cloud) -> list[str]:
     """What is not offered although nobody has it: by the ledger, by Placement or to Nova's claims."""
-    entries = {one.handle.identity: one for one in cloud.ledger().entries().values()}
-    gone = [
-        identity
-        for identity in cloud.machines[HOST].devices()
-        if identity not in entries or entries[identity].state is not State.AVAILABLE or entries[identity].drained
-    ]
+    gone = _missing_in_ledger(cloud)
     everything = set(cloud.machines[HOST].devices())
     if sum(rules.free_units(cloud).values()) < len(everything):
         return sorted(everything)
     return sorted({*gone, *everything - rules.claimable(cloud, HOST)})
 
 
+def _missing_in_ledger(cloud: Cloud) -> list[str]:
+    entries = {one.handle.identity: one for one in cloud.ledger().entries().values()}
+    return [
+        identity
+        for identity in cloud.machines[HOST].devices()
+        if identity not in entries or entries[identity].state is not State.AVAILABLE or entries[identity].drained
+    ]
+
+
 def _speak(cloud: Cloud) -> None:
     """Do what an operator is told to do about what is left, the gentler thing first."""
+    if not _missing_in_ledger(cloud):
+        _delete_allocations_of_moves(cloud)
     for erase_foreign_data in (False, True):
         for identity in _missing(cloud):
             cloud.world.note(
@@ -92,6 +125,25 @@ def _speak(cloud: Cloud) -> None:
         cloud.round()
         cloud.round()
         rules.look(cloud)
+
+
+def _delete_allocations_of_moves(cloud: Cloud) -> None:
+    """What Nova leaves in Placement, processors and memory included, where a server is deleted in the middle of a move that was cut."""
+    for name, provider in cloud.our_providers().items():
+        for consumer in cloud._get_allocations_by_provider_uuid(provider["uuid"]):
+            if _is_a_move(consumer):
+                cloud.world.note(OPERATOR, f"openstack resource provider allocation delete {consumer}, of {name}")
+                cloud.placement.delete(f"/allocations/{consumer}")
+    cloud.round()
+    rules.look(cloud)
+
+
+def _is_a_move(consumer: str) -> bool:
+    try:
+        Migration.get_by_uuid(nova_context.get_admin_context(), consumer)
+    except nova_exception.MigrationNotFound:
+        return False
+    return True
 
 
 def _rebind(cloud: Cloud, identity: str) -> None:
