@@ -161,7 +161,7 @@ class DeletedMeanwhileTest(OperationsTestCase):
 class DeletedWhileResizedTest(OperationsTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.flags(rpc_response_timeout=1, running_deleted_instance_action="reap", running_deleted_instance_timeout=0)
+        self.flags(running_deleted_instance_action="reap", running_deleted_instance_timeout=0)
         self.start_hosts(1, 2)
         self.old = self.boot_with_data()
         self.server = self.old.server
@@ -179,8 +179,10 @@ class DeletedWhileResizedTest(OperationsTestCase):
 
     def test_with_the_source_down(self) -> None:
         self.crash("compute1")
+        self.flags(rpc_response_timeout=1)
         with pytest.raises(OpenStackApiException, match="MessagingTimeout"):
             self.api.delete_server(self.server["id"])
+        self.flags(rpc_response_timeout=60)
         self.after("delete while resized, source down", self.old.is_(SOURCE), self.new.is_(DESTINATION))
         with self.on("compute1"):
             self.come_back("compute1")
