@@ -17,6 +17,7 @@ from tests.lab.test_pmem import BY_RESOURCES, GUEST_MIB, guest_bytes, of
 
 ONE_SSD = {"resources1:CUSTOM_SSD": "1"}
 SSD_AND_FAR = ONE_SSD | {f"resources2:{PREFIX}FAR": "1", "group_policy": "none"}
+SSD_AND_LAB = ONE_SSD | {f"resources2:{PREFIX}LAB": "1", "group_policy": "none"}
 SSD_LAB_AND_FAR = BY_RESOURCES
 
 

@@ -25,7 +25,7 @@ KEEP = {"nova_accel": {"on_rebuild": "keep"}}
 def tenant(lab: Lab, chance: Chance, table: Table) -> Iterator[Tenant]:
     """A server with an SSD and persistent memory; in the end it is deleted."""
     with lab.steps.step("a server has an SSD and persistent memory and wrote to them", 420):
-        tenant = tenants.boot(lab, chance, "model", tenants.SSD_AND_FAR)
+        tenant = tenants.boot(lab, chance, "model", tenants.SSD_AND_LAB)
     yield tenant
     with lab.steps.step("it is deleted, what it had is clean and offered", 300):
         tenants.delete(lab, tenant)
