@@ -60,7 +60,7 @@ class Ending:
     options: dict[str, Section]
     """Of all lives but the first, which cleans by zeros, and that which is not killed."""
     slow: Point | None = None
-    """Where ``nvme format`` takes so long that the next life meets root's side at it."""
+    """Where ``nvme format`` goes on for a while after nova-compute is dead; the next life begins once it is over."""
 
     def __str__(self) -> str:
         return self.name
