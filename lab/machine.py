@@ -160,7 +160,8 @@ class Machine:
         if not image.exists():
             _sparse(image, ssd.size_bytes)
         self.hmp(f"drive_add 0 file={image},if=none,id=drive-{ssd.name},format=raw")
-        self.hmp(f"device_add {qemu.nvme(ssd, port)}")
+        said = self.hmp(f"device_add {qemu.nvme(ssd, port)}")
+        assert not said.strip(), said
 
     def hmp(self, line: str) -> str:
         """A command in the words of QEMU's human monitor, and what it says."""
