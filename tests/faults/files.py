@@ -1,7 +1,7 @@
 """What happens to the ledger's file while nova-compute is down."""
 
+from tests.faults.acts import ledger_from_before, ledger_lost
 from tests.faults.cloud import HOST
-from tests.faults.scenes import ledger_from_before, ledger_lost
 from tests.faults.world import World
 
 __all__ = ["cut_short", "deleted_wal", "ledger_from_before", "ledger_lost", "no_database", "scribbled_over"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.fakes.pmem import FakeNamespace
-from tests.faults import rules, scenes
+from tests.faults import acts, rules
 from tests.faults.cloud import HOST, Cloud
 from tests.faults.moments import try_to
 from tests.faults.survival import go_on
@@ -32,13 +32,13 @@ def swapped_before_a_new_server(cloud: Cloud) -> None:
     """No look between: the claim is by what was seen before."""
     cloud.start()
     swap_addresses(cloud)
-    try_to(lambda: scenes.boot(cloud, "ERROR"))
+    try_to(lambda: acts.boot(cloud, "ERROR"))
     go_on(cloud)
 
 
 def swapped_while_stopped(cloud: Cloud) -> None:
     """The stored XML has the old address, where the other SSD is now."""
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     (server,) = cloud.api.get_servers()
     cloud.api.post_server_action(server["id"], {"os-stop": None})
     cloud._wait_for_state_change(server, "SHUTOFF")
@@ -49,11 +49,11 @@ def swapped_while_stopped(cloud: Cloud) -> None:
 
 def swapped_between_delete_and_cleaning(cloud: Cloud) -> None:
     """A cleaning that begins with the old address in mind must not erase the other one."""
-    scenes.started_with_a_server(cloud)
-    scenes.boot(cloud)
+    acts.started_with_a_server(cloud)
+    acts.boot(cloud)
     _, server = cloud.api.get_servers()
     machine = cloud.machines[HOST]
-    machine.broken = {"bring_back": scenes.refuse("bring_back")}
+    machine.broken = {"bring_back": acts.refuse("bring_back")}
     cloud.api.delete_server(server["id"])
     cloud._wait_until_deleted(server)
     machine.broken = {}
@@ -74,14 +74,14 @@ def _namespace(cloud: Cloud) -> FakeNamespace:
 
 def _meanwhile(cloud: Cloud, change: Callable[[FakeNamespace], None], mend: Callable[[FakeNamespace], None]) -> None:
     """Change a server's namespace, delete the server, mend it."""
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     namespace = _namespace(cloud)
     machine = cloud.machines[HOST]
     change(namespace)
     machine.keep()
     cloud.round()
     rules.kept(cloud)
-    scenes.delete(cloud)
+    acts.delete(cloud)
     rules.look(cloud)
     mend(namespace)
     machine.keep()

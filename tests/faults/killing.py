@@ -11,12 +11,13 @@ from pathlib import Path
 
 import os_vif
 
+from tests.faults.acts import booted_and_deleted
 from tests.faults.cloud import Cloud
 from tests.faults.lives import live
 from tests.faults.moments import Trial
 from tests.faults.outcome import Outcome
 from tests.faults.points import Point
-from tests.faults.scenes import Scene, booted_and_deleted
+from tests.faults.scenes import Scene
 from tests.faults.survival import OPERATOR, survive
 from tests.faults.trap import SPRUNG
 from tests.faults.world import World

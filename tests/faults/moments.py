@@ -10,7 +10,7 @@ from typing import Any
 
 from nova.tests.functional.api.client import OpenStackApiException
 
-from tests.faults import rules, scenes
+from tests.faults import acts, rules
 from tests.faults.cloud import HOST, Cloud
 from tests.faults.faulty import Fault, biting
 from tests.faults.survival import OPERATOR, go_on
@@ -28,7 +28,7 @@ class Trial:
     fault: str
     name: str
     lives: tuple[Callable[[Cloud], None], ...]
-    between: Callable[[World], None] = scenes.nothing
+    between: Callable[[World], None] = acts.nothing
     """What happens to the files after the first life."""
 
 
@@ -83,7 +83,7 @@ def _made(cloud: Cloud, fault: Fault) -> None:
 
 
 def _deleted(cloud: Cloud, fault: Fault) -> None:
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     with fault(cloud):
         for server in cloud.api.get_servers():
             try_to(lambda server=server: cloud.api.delete_server(server["id"]))
@@ -93,7 +93,7 @@ def _deleted(cloud: Cloud, fault: Fault) -> None:
 
 
 def _rounds(cloud: Cloud, fault: Fault) -> None:
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     with fault(cloud):
         try_to(cloud.round)
         try_to(cloud.round)
@@ -101,7 +101,7 @@ def _rounds(cloud: Cloud, fault: Fault) -> None:
 
 
 def _rebooted(cloud: Cloud, fault: Fault) -> None:
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     (server,) = cloud.api.get_servers()
     with fault(cloud):
         try_to(_rebooting(cloud, server))
@@ -127,7 +127,7 @@ def during(name: str, fault: Fault, moments: Iterable[str] = tuple(MOMENTS)) -> 
 
 def from_the_start(name: str, fault: Fault) -> Trial:
     """A fault of the ledger that is there already when nova-compute starts again, on a host where a server runs."""
-    lives = (scenes.started_with_a_server, lambda cloud: _started_without_a_ledger(cloud, biting(fault)))
+    lives = (acts.started_with_a_server, lambda cloud: _started_without_a_ledger(cloud, biting(fault)))
     return Trial(name, "as nova-compute starts", lives)
 
 
@@ -170,7 +170,7 @@ def twice_at_once(cloud: Cloud, *acts: Callable[[], Any]) -> None:
 
 
 def two_deletes(cloud: Cloud) -> None:
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     (server,) = cloud.api.get_servers()
     twice_at_once(cloud, deleting(cloud, server), deleting(cloud, server))
 
@@ -183,7 +183,7 @@ def two_servers(cloud: Cloud) -> None:
 
 
 def a_reboot_and_a_delete(cloud: Cloud) -> None:
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     (server,) = cloud.api.get_servers()
     twice_at_once(
         cloud,
@@ -193,14 +193,14 @@ def a_reboot_and_a_delete(cloud: Cloud) -> None:
 
 
 def two_rounds_and_a_delete(cloud: Cloud) -> None:
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     (server,) = cloud.api.get_servers()
     work = cloud.computes[HOST].driver._accel.work
     twice_at_once(cloud, work, deleting(cloud, server), work)
 
 
 def a_delete_and_a_new_server(cloud: Cloud) -> None:
-    scenes.started_with_a_server(cloud)
+    acts.started_with_a_server(cloud)
     (server,) = cloud.api.get_servers()
     asking = asking_for_a_server(cloud, _flavor(cloud))
     twice_at_once(cloud, deleting(cloud, server), asking)

@@ -1,15 +1,11 @@
-"""What goes on when a process is killed: a scene for each transition of the ledger and for each call to root's side."""
+"""A scene for each transition of the ledger and for each call to root's side: what goes on when a process is killed there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import fixtures
-from nova.virt.libvirt.driver import LibvirtDriver
-
-from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import Event, State
-from nova_accel.virt import save_room
-from tests.faults.cloud import HOST, Cloud
+from tests.faults import acts
+from tests.faults.cloud import Cloud
 from tests.faults.points import (
     AFTER,
     BEFORE,
@@ -22,16 +18,8 @@ from tests.faults.points import (
     Point,
     transition,
 )
-from tests.faults.rules import REBUILT
 from tests.faults.survival import have_it_go_on
 from tests.faults.world import World
-from tests.functional import base
-
-_PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
-
-
-def nothing(_: World) -> None:
-    """The files stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -49,251 +37,10 @@ class Scene:
     """Before, in a process that ends where it stands."""
     earlier_ends: Point | None = None
     """Where it is killed."""
-    between: Callable[[World], None] = nothing
+    between: Callable[[World], None] = acts.nothing
     """What happens to the files after the earlier life."""
     afterwards: Callable[[Cloud], None] | None = None
     """What is done with the server in the life after the kill, before it is deleted."""
-
-
-def start(cloud: Cloud) -> None:
-    """nova-compute starts."""
-    cloud.start()
-
-
-def boot(cloud: Cloud, state: str = "ACTIVE") -> dict:
-    """A server with an SSD and a namespace; its guest writes on both."""
-    return cloud.boot(both(cloud), state)
-
-
-def both(cloud: Cloud) -> str:
-    """A flavor that asks for an SSD and a namespace."""
-    return cloud.ssd_flavor(**{f"resources2__{_PMEM}": "1", "group_policy": "none"})
-
-
-def started_with_a_server(cloud: Cloud) -> None:
-    cloud.start()
-    boot(cloud)
-
-
-def delete(cloud: Cloud) -> None:
-    for server in cloud.api.get_servers():
-        cloud.api.delete_server(server["id"])
-        cloud._wait_until_deleted(server)
-    cloud.round()
-
-
-def started_with_a_server_on(**abilities: object) -> Callable[[Cloud], None]:
-    """The same, where the SSDs' controllers can do other things."""
-
-    def prepare(cloud: Cloud) -> None:
-        machine = cloud.open_machine()
-        for ssd in machine.inner.ssds.values():
-            for name, value in abilities.items():
-                assert hasattr(ssd, name)
-                setattr(ssd, name, value)
-        machine.keep()
-        started_with_a_server(cloud)
-
-    return prepare
-
-
-def reboot_hard(cloud: Cloud) -> None:
-    (server,) = cloud.api.get_servers()
-    cloud._reboot_server(server, hard=True)
-
-
-def rebuild(cloud: Cloud) -> None:
-    """Nova has its content erased, and it keeps its devices."""
-    (server,) = cloud.api.get_servers()
-    cloud.world.note(REBUILT, server["id"])
-    cloud._rebuild_server(server, "155d900f-4e14-4e4c-a73d-069cbf4541e6")
-
-
-def shelve(cloud: Cloud) -> None:
-    (server,) = cloud.api.get_servers()
-    cloud.flags(shelved_offload_time=0)
-    cloud._shelve_server(server, expected_state="SHELVED_OFFLOADED")
-    cloud.round()
-
-
-def started_to_be_suspended(cloud: Cloud) -> None:
-    """A server with two SSDs, which leave one after the other, and with a namespace, for which there is room where guests are saved."""
-    cloud.flags(suspend_with_pmem=True, group="nova_accel")
-    cloud.useFixture(fixtures.MockPatchObject(save_room.os, "statvfs", base.room_for(32)))
-    cloud.start()
-    asked = {"resources1__CUSTOM_SSD": "1", "resources2__CUSTOM_SSD": "1", f"resources3__{_PMEM}": "1"}
-    cloud.boot(cloud.flavor(**asked, group_policy="none"))
-
-
-def suspend(cloud: Cloud) -> None:
-    _do(cloud, {"suspend": None}, "SUSPENDED")
-    cloud.round()
-
-
-def suspended(cloud: Cloud) -> None:
-    started_to_be_suspended(cloud)
-    suspend(cloud)
-
-
-def resume(cloud: Cloud) -> None:
-    _do(cloud, {"resume": None}, "ACTIVE")
-    cloud.round()
-
-
-def _do(cloud: Cloud, action: dict[str, object], state: str) -> None:
-    (server,) = cloud.api.get_servers()
-    cloud.api.post_server_action(server["id"], action)
-    cloud._wait_for_state_change(server, state)
-
-
-def resize(cloud: Cloud) -> None:
-    """The only host has a second SSD and a second namespace for it; there are no disks that could be copied."""
-    cloud.flags(allow_resize_to_same_host=True)
-    cloud.useFixture(fixtures.MockPatchObject(LibvirtDriver, "migrate_disk_and_power_off", _power_off_only))
-    (server,) = cloud.api.get_servers()
-    cloud._resize_server(server, both(cloud))
-    cloud.round()
-
-
-def _power_off_only(driver: LibvirtDriver, context: object, instance: object, *args: object) -> str:
-    driver.power_off(instance)
-    return "{}"
-
-
-def resized(cloud: Cloud) -> None:
-    started_with_a_server(cloud)
-    resize(cloud)
-
-
-def confirm(cloud: Cloud) -> None:
-    _do(cloud, {"confirmResize": None}, "ACTIVE")
-    cloud.round()
-
-
-def revert(cloud: Cloud) -> None:
-    _do(cloud, {"revertResize": None}, "ACTIVE")
-    cloud.round()
-
-
-def refuse(call: str) -> Callable[[], None]:
-    """What a call does that root's side refuses."""
-
-    def broken() -> None:
-        raise PrivilegedCallError(call, "refused, because this is a fault")
-
-    return broken
-
-
-def boot_refused(cloud: Cloud) -> None:
-    machine = cloud.machines[HOST]
-    machine.broken = {"check_namespace": refuse("check_namespace"), "link_namespace": refuse("link_namespace")}
-    try:
-        boot(cloud, "ERROR")
-    finally:
-        machine.broken = {}
-
-
-def host_mounts_one(cloud: Cloud) -> None:
-    machine = cloud.machines[HOST]
-    machine.inner.mount("0000:01:00.0", "/mnt")
-    machine.keep()
-    cloud.round()
-    machine.inner.mount("0000:01:00.0", "")
-    machine.keep()
-
-
-def cannot_be_erased(cloud: Cloud) -> None:
-    _set_erases(cloud, erases=False)
-    delete(cloud)
-
-
-def was_not_erased(cloud: Cloud) -> None:
-    started_with_a_server(cloud)
-    cannot_be_erased(cloud)
-
-
-def cannot_be_erased_from_the_start(cloud: Cloud) -> None:
-    """Ends with a released server's bytes on its devices, which can be erased again from then on."""
-    was_not_erased(cloud)
-    _set_erases(cloud, erases=True)
-
-
-def copied_then_dirty(cloud: Cloud) -> None:
-    """The same, with a copy of the ledger from before the server."""
-    cloud.start()
-    cloud.world.copy_ledger(HOST)
-    boot(cloud)
-    cannot_be_erased(cloud)
-    _set_erases(cloud, erases=True)
-
-
-def erased_at_last(cloud: Cloud) -> None:
-    _set_erases(cloud, erases=True)
-    for entry in cloud.ledger().entries().values():
-        if entry.state is State.CLEAN_FAILED:
-            cloud.ledger().operator.ask_for_cleaning(entry.handle.identity, erase_foreign_data=False)
-    cloud.round()
-    cloud.round()
-
-
-def _set_erases(cloud: Cloud, *, erases: bool) -> None:
-    for device in cloud.machines[HOST].devices().values():
-        device.erases = erases
-    cloud.machines[HOST].keep()
-
-
-def booted_and_deleted(cloud: Cloud) -> None:
-    started_with_a_server(cloud)
-    delete(cloud)
-
-
-def started_and_round(cloud: Cloud) -> None:
-    cloud.start()
-    cloud.round()
-
-
-def ledger_lost(world: World) -> None:
-    """Somebody deletes it, or its disk is replaced."""
-    for suffix in ("", "-wal", "-shm"):
-        world.ledger(HOST).with_name(world.ledger(HOST).name + suffix).unlink(missing_ok=True)
-
-
-def ledger_from_before(world: World) -> None:
-    """Somebody restores a copy that is older than the servers."""
-    ledger_lost(world)
-    world.ledger(HOST).write_bytes(world.ledger_copy(HOST).read_bytes())
-
-
-def folder_from_before(world: World) -> None:
-    """The whole folder is restored, so that nothing tells that it is older."""
-    ledger_from_before(world)
-    world.beside_ledger(HOST).write_bytes(world.beside_copy(HOST).read_bytes())
-
-
-def folder_from_before_and_no_domain(world: World) -> None:
-    """And libvirt has forgotten its domains, so that Nova alone knows whose the devices are."""
-    folder_from_before(world)
-    world.domains(HOST).unlink()
-
-
-def claims_are_missing(world: World) -> None:
-    """What is beside the ledger says that it is an older copy."""
-    beside = world.beside_ledger(HOST)
-    beside.write_text(f"{int(beside.read_text()) + 1}\n")
-
-
-def started_and_ledger_copied(cloud: Cloud) -> None:
-    cloud.start()
-    cloud.world.copy_ledger(HOST)
-    boot(cloud)
-
-
-def started_copied_and_stopped(cloud: Cloud) -> None:
-    """The same; and the server is stopped, so that no guest shows whose its devices are."""
-    started_and_ledger_copied(cloud)
-    (server,) = cloud.api.get_servers()
-    cloud.api.post_server_action(server["id"], {"os-stop": None})
-    cloud._wait_for_state_change(server, "SHUTOFF")
 
 
 _A, _S, _D, _C, _F = State.AVAILABLE, State.ASSIGNED, State.DIRTY, State.CLEANING, State.CLEAN_FAILED
@@ -301,7 +48,7 @@ _A, _S, _D, _C, _F = State.AVAILABLE, State.ASSIGNED, State.DIRTY, State.CLEANIN
 SCENES = (
     Scene(
         "the first look",
-        act=started_and_round,
+        act=acts.started_and_round,
         reaches=(
             transition(_D, Event.FOUND_ZERO),
             *("lspci", "ndctl", "who_uses", "signatures", "mounted_elsewhere", "namespace_users", "smart_logs"),
@@ -310,14 +57,14 @@ SCENES = (
     ),
     Scene(
         "a server is made",
-        prepare=start,
-        act=boot,
+        prepare=acts.start,
+        act=acts.boot,
         reaches=(transition(_A, Event.CLAIM), "hand_over", "check_namespace", "link_namespace", DOMAIN_STARTS),
     ),
     Scene(
         "a server is deleted",
-        prepare=started_with_a_server,
-        act=delete,
+        prepare=acts.started_with_a_server,
+        act=acts.delete,
         reaches=(
             transition(_S, Event.RELEASE),
             transition(_D, Event.CLEAN),
@@ -327,104 +74,114 @@ SCENES = (
     ),
     Scene(
         "an SSD without format is cleaned",
-        prepare=started_with_a_server_on(can_format=False),
-        act=delete,
+        prepare=acts.started_with_a_server_on(can_format=False),
+        act=acts.delete,
         reaches=("zero",),
     ),
     Scene(
         "an SSD is sanitized",
-        prepare=started_with_a_server_on(sanitizes=("sanitize-block",)),
-        act=delete,
+        prepare=acts.started_with_a_server_on(sanitizes=("sanitize-block",)),
+        act=acts.delete,
         reaches=("sanitize", "sanitize_log"),
     ),
     Scene(
         "a server is suspended",
-        prepare=started_to_be_suspended,
-        act=suspend,
+        prepare=acts.started_to_be_suspended,
+        act=acts.suspend,
         reaches=(DEVICE_LEAVES, GUEST_SAVED),
     ),
-    Scene("a server is resumed", prepare=suspended, act=resume, reaches=(DEVICE_ENTERS,)),
-    Scene("a hard reboot", prepare=started_with_a_server, act=reboot_hard, reaches=(transition(_S, Event.CLAIM),)),
-    Scene("a server that is refused", prepare=start, act=boot_refused, reaches=(transition(_S, Event.GIVE_BACK),)),
+    Scene("a server is resumed", prepare=acts.suspended, act=acts.resume, reaches=(DEVICE_ENTERS,)),
+    Scene(
+        "a hard reboot",
+        prepare=acts.started_with_a_server,
+        act=acts.reboot_hard,
+        reaches=(transition(_S, Event.CLAIM),),
+    ),
+    Scene(
+        "a server that is refused",
+        prepare=acts.start,
+        act=acts.boot_refused,
+        reaches=(transition(_S, Event.GIVE_BACK),),
+    ),
     Scene(
         "the host mounts a free SSD",
-        prepare=start,
-        act=host_mounts_one,
+        prepare=acts.start,
+        act=acts.host_mounts_one,
         reaches=(transition(_A, Event.HOST_USED_IT),),
     ),
     Scene(
         "erasing does nothing",
-        prepare=started_with_a_server,
-        act=cannot_be_erased,
+        prepare=acts.started_with_a_server,
+        act=acts.cannot_be_erased,
         reaches=(transition(_C, Event.CLEANING_FAILED),),
     ),
     Scene(
         "an operator has it cleaned",
-        prepare=was_not_erased,
-        act=erased_at_last,
+        prepare=acts.was_not_erased,
+        act=acts.erased_at_last,
         reaches=(transition(_F, Event.CLEAN),),
     ),
     Scene(
         "killed while it cleans, and again",
-        earlier=booted_and_deleted,
+        earlier=acts.booted_and_deleted,
         earlier_ends=Point(transition(_C, Event.CLEANED), BEFORE),
-        act=started_and_round,
+        act=acts.started_and_round,
         reaches=(transition(_C, Event.CLEAN),),
     ),
     Scene(
         "the ledger is lost while a server runs",
-        earlier=started_with_a_server,
-        between=ledger_lost,
-        act=started_and_round,
+        earlier=acts.started_with_a_server,
+        between=acts.ledger_lost,
+        act=acts.started_and_round,
         reaches=(transition(_D, Event.ADOPT),),
     ),
     Scene(
         "the ledger is older than a stopped server",
-        earlier=started_copied_and_stopped,
-        between=folder_from_before_and_no_domain,
-        act=started_and_round,
+        earlier=acts.started_copied_and_stopped,
+        between=acts.folder_from_before_and_no_domain,
+        act=acts.started_and_round,
         reaches=(transition(_A, Event.ADOPT),),
     ),
     Scene(
         "the ledger is older, and something waited for cleaning then",
-        earlier=booted_and_deleted,
+        earlier=acts.booted_and_deleted,
         earlier_ends=Point(transition(_D, Event.CLEAN), BEFORE),
-        between=claims_are_missing,
-        act=started_and_round,
+        between=acts.claims_are_missing,
+        act=acts.started_and_round,
         reaches=(transition(_D, Event.DOUBT),),
     ),
     Scene(
         "the ledger is older, and something was being cleaned then",
-        earlier=booted_and_deleted,
+        earlier=acts.booted_and_deleted,
         earlier_ends=Point(transition(_C, Event.CLEANED), BEFORE),
-        between=claims_are_missing,
-        act=started_and_round,
+        between=acts.claims_are_missing,
+        act=acts.started_and_round,
         reaches=(transition(_C, Event.DOUBT),),
     ),
     Scene(
         "the ledger is older, and something could not be cleaned then",
-        earlier=was_not_erased,
-        between=claims_are_missing,
-        act=started_and_round,
+        earlier=acts.was_not_erased,
+        between=acts.claims_are_missing,
+        act=acts.started_and_round,
         reaches=(transition(_F, Event.DOUBT),),
     ),
 )
 
 
 OTHER_SCENES = (
-    Scene("a server is rebuilt", prepare=started_with_a_server, act=rebuild),
-    Scene("a server is shelved and offloaded", prepare=started_with_a_server, act=shelve),
-    Scene("a server is rebooted hard", prepare=started_with_a_server, act=reboot_hard),
+    Scene("a server is rebuilt", prepare=acts.started_with_a_server, act=acts.rebuild),
+    Scene("a server is shelved and offloaded", prepare=acts.started_with_a_server, act=acts.shelve),
+    Scene("a server is rebooted hard", prepare=acts.started_with_a_server, act=acts.reboot_hard),
     Scene(
         "a server is suspended and goes on later",
-        prepare=started_to_be_suspended,
-        act=suspend,
+        prepare=acts.started_to_be_suspended,
+        act=acts.suspend,
         afterwards=have_it_go_on,
     ),
-    Scene("a server is resumed and goes on later", prepare=suspended, act=resume, afterwards=have_it_go_on),
-    Scene("a server is resized on its host", prepare=started_with_a_server, act=resize),
-    Scene("a resize is confirmed", prepare=resized, act=confirm),
-    Scene("a resize is reverted", prepare=resized, act=revert),
+    Scene("a server is resumed and goes on later", prepare=acts.suspended, act=acts.resume, afterwards=have_it_go_on),
+    Scene("a server is resized on its host", prepare=acts.started_with_a_server, act=acts.resize),
+    Scene("a resize is confirmed", prepare=acts.resized, act=acts.confirm),
+    Scene("a resize is reverted", prepare=acts.resized, act=acts.revert),
 )
 """What else goes on where a kill could do harm."""
 

@@ -1,6 +1,6 @@
 """Every fault that is no kill, and when it is tried."""
 
-from tests.faults import faulty, files, hardware, moments, scenes
+from tests.faults import acts, faulty, files, hardware, moments
 from tests.faults.moments import Trial, during, from_the_start
 from tests.faults.survival import survive_and_fill
 
@@ -76,7 +76,7 @@ def _twice() -> list[Trial]:
 
 
 def _files() -> list[Trial]:
-    one, deleted = scenes.started_with_a_server, scenes.cannot_be_erased_from_the_start
+    one, deleted = acts.started_with_a_server, acts.cannot_be_erased_from_the_start
     found = []
     for fault, change in (
         ("the ledger is lost", files.ledger_lost),
@@ -89,11 +89,11 @@ def _files() -> list[Trial]:
         found.append(Trial(fault, "while one is dirty", (deleted, survive_and_fill), change))
     copied = "the ledger is older"
     found.append(
-        Trial(copied, "than a server", (scenes.started_and_ledger_copied, survive_and_fill), files.ledger_from_before)
+        Trial(copied, "than a server", (acts.started_and_ledger_copied, survive_and_fill), files.ledger_from_before)
     )
     found.append(
         Trial(
-            copied, "than a server that is gone", (scenes.copied_then_dirty, survive_and_fill), files.ledger_from_before
+            copied, "than a server that is gone", (acts.copied_then_dirty, survive_and_fill), files.ledger_from_before
         )
     )
     return found
