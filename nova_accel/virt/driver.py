@@ -69,7 +69,8 @@ def _staying_suspended() -> Iterator[None]:
     except suspend.RunsWithout as error:
         raise nova_exception.InternalError(str(error)) from error
     except AccelError as error:
-        raise suspend.rollback(nova_exception.InstanceResumeFailure(reason=str(error))) from error
+        failure = nova_exception.InstanceResumeFailure(reason=str(error))
+        raise nova_exception.InstanceFaultRollback(failure) from error
 
 
 def _refuse_live_migration(instance: Any) -> None:
@@ -169,7 +170,8 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         except Exception as error:  # whatever it is, the server has not changed
             # Nova does not say anywhere why a cold snapshot was refused.
             LOG.warning("Server %s goes on as before: %s", instance.uuid, error)
-            raise suspend.rollback(nova_exception.InstanceSuspendFailure(reason=str(error))) from error
+            failure = nova_exception.InstanceSuspendFailure(reason=str(error))
+            raise nova_exception.InstanceFaultRollback(failure) from error
 
     def resume(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         """Resume a server and give it back its PCI devices.
@@ -272,12 +274,14 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         handles, server = self._handles(accel, instance), instance.uuid
         later = server in self._without_devices
         if later:
-            saved = save_image.corrected(self._host.get_guest(instance), server, accel.guests.nvdimms(handles, server))
+            saved = save_image.corrected(
+                self._host.get_guest(instance), server, accel.guests.elements_of(NvdimmMemory, handles, server)
+            )
             xml = saved or xml
         accel.guests.prepare(handles, server, xml, running=running, later=later)
 
     def _give_back(self, accel: AccelService, instance: Any, guest: Any) -> None:
-        elements = accel.guests.pci_elements(self._handles(accel, instance), instance.uuid)
+        elements = accel.guests.elements_of(PciHostdev, self._handles(accel, instance), instance.uuid)
         suspend.attach_all(self, guest, instance.uuid, elements)
 
     def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:

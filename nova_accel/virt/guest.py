@@ -1,6 +1,7 @@
 """Gives handles to a guest: the XML, and the last checks where the guest starts."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from oslo_log import log as logging
 
@@ -17,6 +18,8 @@ from nova_accel.xml.hostdev import PciHostdev
 from nova_accel.xml.memory import NvdimmMemory
 
 LOG = logging.getLogger(__name__)
+
+E = TypeVar("E", PciHostdev, NvdimmMemory)
 
 
 class GuestPreparer:
@@ -76,19 +79,12 @@ class GuestPreparer:
             LOG.error("%s is quarantined: %s", candidate.handle.id, error)
             raise
 
-    def pci_elements(self, handles: Sequence[HandleId], server: str) -> list[PciHostdev]:
-        """The elements of a server's PCI devices as they are now.
+    def elements_of(self, sort: type[E], handles: Sequence[HandleId], server: str) -> list[E]:
+        """Those of a server's elements that are of one sort, as its devices are now.
 
         :raises HandleUnavailable: when a device is not there
         """
-        return [element for _, element in self.elements(handles, server) if isinstance(element, PciHostdev)]
-
-    def nvdimms(self, handles: Sequence[HandleId], server: str) -> list[NvdimmMemory]:
-        """The elements of a server's persistent memory as it is now.
-
-        :raises HandleUnavailable: when a device is not there
-        """
-        return [element for _, element in self.elements(handles, server) if isinstance(element, NvdimmMemory)]
+        return [element for _, element in self.elements(handles, server) if isinstance(element, sort)]
 
     def place(self, candidate: Candidate) -> str:
         """What names a device in a domain's XML: a PCI address, or a path."""

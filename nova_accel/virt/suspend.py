@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lxml import etree
-from nova import exception as nova_exception
 from nova.compute import power_state
 from oslo_log import log as logging
 
@@ -101,11 +100,6 @@ def taken_out(driver: Any, guest: Any, server: str) -> Iterator[None]:
     except Exception:
         put_back(guest, server, before)
         raise
-
-
-def rollback(failure: nova_exception.NovaException) -> nova_exception.InstanceFaultRollback:
-    """What makes Nova take a server for what it was before."""
-    return nova_exception.InstanceFaultRollback(failure)
 
 
 def detach_all(driver: Any, guest: Any, server: str) -> None:

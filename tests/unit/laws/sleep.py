@@ -76,7 +76,7 @@ class Sleep(Moves):
     def _wake(self, server, domain, enter):
         try:
             self.world.up.guests.prepare(server.handles, server.uuid, domain.xml, later=True)
-            elements = self.world.up.guests.pci_elements(server.handles, server.uuid)
+            elements = self.world.up.guests.elements_of(PciHostdev, server.handles, server.uuid)
         except AccelError as error:
             self.refused(error)
             server.task_state = None
