@@ -39,13 +39,17 @@ class MovesTest(OperationsTestCase):
         self._revert_resize(self.server)
         self.after_kept("cold migration reverted", self.old)
 
-    def lose_the_sources_ledger(self) -> Had:
-        """In the middle of a migration; nova-compute starts again there."""
+    def migrated_and_ledger_lost(self, host: str) -> Had:
+        """In the middle of a migration a ledger is lost; nova-compute starts again there."""
         new = self.migrated()
         self.five.write(self.server["id"], new.handles)
-        for file in self.folder.glob("compute1.sqlite*"):
+        for file in self.folder.glob(f"{host}.sqlite*"):
             file.unlink()
-        self.restart_compute_service("compute1")
+        self.restart_compute_service(host)
+        return new
+
+    def lose_the_sources_ledger(self) -> Had:
+        new = self.migrated_and_ledger_lost("compute1")
         # The kernel has read who the SSD is: nothing else remembers it.
         source = SOURCE.but(words="noted for the way back", drivers={"nvme"})
         self.after("the source's ledger is lost while resized", self.old.is_(source), new.is_(DESTINATION))
@@ -68,11 +72,7 @@ class MovesTest(OperationsTestCase):
         self.after_kept("cold migration confirmed, after the source's ledger was lost", new)
 
     def test_a_ledger_that_is_lost_at_the_destination_learns_what_the_server_has_there(self) -> None:
-        new = self.migrated()
-        self.five.write(self.server["id"], new.handles)
-        for file in self.folder.glob("compute2.sqlite*"):
-            file.unlink()
-        self.restart_compute_service("compute2")
+        new = self.migrated_and_ledger_lost("compute2")
         self.after("the destination's ledger is lost while resized", self.old.is_(SOURCE), new.is_(DESTINATION))
         self._revert_resize(self.server)
         self.after_kept("cold migration reverted, after the destination's ledger was lost", self.old)
