@@ -27,6 +27,7 @@ L1_PACKAGES = (
     "libvirt-daemon-driver-qemu",
     "libvirt-daemon-system",  # its AppArmor profiles
     "libvirt-clients",
+    "gettext-base",  # for libvirt-guests
     "apparmor",
     "qemu-system-x86",
     "qemu-utils",

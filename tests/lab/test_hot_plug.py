@@ -11,7 +11,7 @@ from lab import content, ledger, servers
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
 from lab.steps import say, wait_for
-from tests.lab import udev
+from tests.lab import tricks, udev
 from tests.lab.ssds import CLASS, available, providers, taken_by, told, wait_until_available
 
 pytestmark = pytest.mark.full
@@ -92,7 +92,7 @@ def test_an_ssd_pulled_out_of_a_guest_keeps_its_place_until_its_server_is_gone(
         has = {taken_by(lab, server).name: server for server in found}
     ssd, server = lab.wish.scenario.ssd("free"), has["free"]
     at = ledger.read(lab.machine).addresses[ssd.serial]
-    udev.leave_file_system(lab, ssd, tmp_path)
+    tricks.leave(lab, ssd, tricks.file_system(tmp_path))
     with lab.steps.step("one is pulled out of its guest", 240):
         lab.machine.unplug(ssd.name)
         wait_for(lambda: incarnation(lab, at) is None, alive=lab.check)

@@ -10,7 +10,7 @@ from lab import content, guest, ledger, servers
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
 from lab.steps import say
-from tests.lab import udev
+from tests.lab import tricks, udev
 from tests.lab.ssds import taken_by, wait_until_available
 
 pytestmark = pytest.mark.full
@@ -26,7 +26,7 @@ def test_a_server_finds_its_data_after_the_host_lost_its_power(
         server = lab.cloud.boot("survivor", flavor, lab.images.guest(f"accel.nonce={nonce} accel.offset={offset}"))
         servers.wait_for_status(lab, server, "ACTIVE")
         ssd = taken_by(lab, server)
-        udev.leave_file_system(lab, ssd, tmp_path)
+        tricks.leave(lab, ssd, tricks.file_system(tmp_path))
     with lab.steps.step("L1 loses its power and boots again", 240):
         lab.reboot_l1()
         disk = udev.disk(lab, ssd)
