@@ -1,4 +1,4 @@
-"""libvirt-guests, which saves guests as the host shuts down and starts them before nova-compute: each has its own devices or waits for Nova."""
+"""libvirt-guests saves guests as the host shuts down and starts them before nova-compute: each has its own devices or waits for Nova."""
 
 from __future__ import annotations
 
