@@ -11,7 +11,7 @@ from lab.lab import Lab
 from lab.machine import Machine
 from lab.scenario import Ssd
 from tests.lab import tricks, udev
-from tests.lab.ssds import FLAVOR, taken_by, wait_until_available
+from tests.lab.ssds import taken_by, wait_until_available
 from tests.lab.udev import Disk
 
 # Stands before nvme: at the time of erasing it notes what udev made of the disk, and what there was to see.
@@ -43,11 +43,13 @@ class Sight:
         return not self.disk.was_looked_at and not self.holders
 
 
-def seen_while_erased(lab: Lab, heads: Mapping[Ssd, bytes]) -> list[Sight]:
-    """Have guests leave these beginnings on their SSDs, delete them, and tell what udev made of that until it was erased."""
+def seen_while_erased(lab: Lab, flavor: str, heads: Mapping[Ssd, bytes]) -> list[Sight]:
+    """Have guests leave these beginnings on their SSDs, delete them, and tell what udev made of that until it was erased.
+
+    :param flavor: asks for one SSD
+    """
     with lab.steps.step("guests leave something on their SSDs", 420):
         wait_until_available(lab, *heads)
-        flavor = lab.cloud.flavor("udev", FLAVOR)
         tenants = servers.boot_several(lab, [f"tenant-{ssd.name}" for ssd in heads], flavor, lab.images.guest())
         for server in tenants:
             servers.wait_for_status(lab, server, "ACTIVE")

@@ -32,20 +32,20 @@ def capabilities(machine: Machine, context: str) -> set[int]:
 
 @pytest.mark.smoke
 def test_udev_does_not_look_at_what_a_guest_left_while_it_is_erased(
-    lab: Lab, free: list[Ssd], tmp_path: pathlib.Path
+    lab: Lab, free: list[Ssd], flavor: str, tmp_path: pathlib.Path
 ) -> None:
     heads = [tricks.file_system(tmp_path), tricks.volume(free[1].size_bytes)]
-    found = spying.seen_while_erased(lab, dict(zip(free, heads, strict=True)))
+    found = spying.seen_while_erased(lab, flavor, dict(zip(free, heads, strict=True)))
     assert sorted(one.disk.there for one in found) == ["LVM2_member", "ext4"]
     assert all(one.was_left_alone for one in found), found
     assert not udev.held(lab)
 
 
 @pytest.mark.full
-def test_nothing_is_assembled_of_what_a_guest_left(lab: Lab, free: list[Ssd]) -> None:
+def test_nothing_is_assembled_of_what_a_guest_left(lab: Lab, free: list[Ssd], flavor: str) -> None:
     with lab.steps.step("what this host assembles by itself is made", 120):
         heads = [tricks.raid(lab.machine), tricks.cache(lab.machine)]
-    found = spying.seen_while_erased(lab, dict(zip(free, heads, strict=True)))
+    found = spying.seen_while_erased(lab, flavor, dict(zip(free, heads, strict=True)))
     assert sorted(one.disk.there for one in found) == ["bcache", "linux_raid_member"]
     assert all(one.was_left_alone for one in found), found
     assert not udev.held(lab)
