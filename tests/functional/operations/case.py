@@ -11,6 +11,7 @@ from nova.virt.libvirt import driver as libvirt_driver
 
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.functional import base
+from tests.functional.operations.builds import Builds
 from tests.functional.operations.casts import CastsAreDone
 from tests.functional.operations.fates import KEPT
 from tests.functional.operations.five import Five
@@ -35,6 +36,7 @@ class OperationsTestCase(base.AccelTestCase):
         super().setUp()
         self.useFixture(CastsAreDone())
         self.connections: dict[str, Any] = {}
+        self.builds = Builds()
         self.five = Five(self)
         self.useFixture(
             fixtures.MonkeyPatch("nova.virt.libvirt.driver.LibvirtDriver.migrate_disk_and_power_off", _power_off_only)
@@ -48,6 +50,7 @@ class OperationsTestCase(base.AccelTestCase):
     def start_compute(self, hostname: str = "compute1", *args: object, **kwargs: object) -> str:
         started = super().start_compute(hostname, *args, **kwargs)
         self.connections[hostname] = self.computes[hostname].driver._host.get_connection()
+        self.builds.watch(self.computes[hostname].manager)
         return started
 
     def flavor_of(self, *classes: str, **more: str) -> str:
@@ -106,7 +109,8 @@ class OperationsTestCase(base.AccelTestCase):
             self.computes[host].driver._accel.work()
 
     def after(self, operation: str, *expected: Expected) -> None:
-        """After a round and an audit, the five have to say what is expected."""
+        """After a round and an audit, with no build going on, the five have to say what is expected."""
+        self.builds.wait()
         self.settle()
         self.five.after(operation, *expected)
 
