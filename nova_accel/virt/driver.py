@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,12 +13,11 @@ from oslo_log import log as logging
 
 from nova_accel import conf
 from nova_accel.drivers import loading
-from nova_accel.exception import AccelError, ConfigurationError, HandleUnavailable
+from nova_accel.exception import AccelError, ConfigurationError
 from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
-from nova_accel.request import flavor, order
-from nova_accel.virt import guest_config, nova_private, other_owners, save_image, suspend
+from nova_accel.virt import claimed, guest_config, nova_private, other_owners, refusals, save_image, suspend
 from nova_accel.virt.applier import Applier
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.service import AccelService
@@ -31,7 +29,6 @@ CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
 _RUNNING = (power_state.RUNNING, power_state.PAUSED)
-_NO_LIVE_MIGRATION = "it has devices of its host, which cannot move while it runs; stop it first, or migrate it cold"
 
 
 def local_host(hostname: str) -> Host:
@@ -47,36 +44,6 @@ def in_background(work: Callable[[], None]) -> None:
 def for_as_long_as_it_runs(keep_working: Callable[[], None]) -> None:
     """Run what goes on until nova-compute ends in a thread of its own; another seam for tests, which have no end."""
     threading.Thread(target=keep_working, name="nova_accel_rounds", daemon=True).start()
-
-
-@contextlib.contextmanager
-def _refusals_as_novas(instance: Any) -> Iterator[None]:
-    """Let what we refuse reach Nova: a server that is built tries another host, any other keeps what it has."""
-    try:
-        yield
-    except AccelError as error:
-        if instance.vm_state == vm_states.BUILDING:
-            raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
-        # The other one would make a rebuild on this host drop the server's allocation.
-        raise nova_exception.InternalError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _staying_suspended() -> Iterator[None]:
-    """Let what we refuse leave a server suspended, to be resumed later; except one that is not any more."""
-    try:
-        yield
-    except suspend.RunsWithout as error:
-        raise nova_exception.InternalError(str(error)) from error
-    except AccelError as error:
-        failure = nova_exception.InstanceResumeFailure(reason=str(error))
-        raise nova_exception.InstanceFaultRollback(failure) from error
-
-
-def _refuse_live_migration(instance: Any) -> None:
-    if nova_private.has_devices_of_ours(instance):
-        LOG.warning("Server %s is not live-migrated: %s", instance.uuid, _NO_LIVE_MIGRATION)
-        raise nova_exception.MigrationPreCheckError(reason=_NO_LIVE_MIGRATION)
 
 
 class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
@@ -122,8 +89,8 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             return
         resources = nova_private.claimed_resources(self.virtapi)
         try:
-            claimed = None if resources is None else apply.claimed_handles(resources)
-            plans = self._accel.providers(nodename, claimed)
+            known = None if resources is None else apply.claimed_handles(resources)
+            plans = self._accel.providers(nodename, known)
             unused = self._accel.leftovers.unused
             leftovers = self._applier.apply(provider_tree, nodename, plans, resources or (), unused)
             self._accel.leftovers.note(nodename, leftovers)
@@ -140,7 +107,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         :raises nova.exception.InternalError: when they could not be proven clean
         """
         if self._accel and instance.task_state == task_states.REBUILD_SPAWNING:
-            with _refusals_as_novas(instance):
+            with refusals.of_a_start(instance):
                 self._accel.rebuild(self._handles(self._accel, instance), instance.uuid)
         super().spawn(context, instance, *args, **kwargs)
 
@@ -183,11 +150,11 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             super().resume(context, instance, *args, **kwargs)
             return
         with self._starting_without_devices(instance):
-            with _staying_suspended(), contextlib.suppress(nova_exception.InstanceNotFound):
+            with refusals.of_a_resume(), contextlib.suppress(nova_exception.InstanceNotFound):
                 # Before Nova begins: where a guest cannot be started, it takes the domain away with all that was saved of it.
                 self._prepare(self._accel, instance, self._host.get_guest(instance).get_xml_desc())
             super().resume(context, instance, *args, **kwargs)
-            with _staying_suspended():
+            with refusals.of_a_resume():
                 self._give_back(self._accel, instance, self._host.get_guest(instance))
 
     def check_can_live_migrate_destination(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
@@ -195,7 +162,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
         :raises nova.exception.MigrationPreCheckError: with the reason
         """
-        _refuse_live_migration(instance)
+        refusals.refuse_live_migration(instance)
         return super().check_can_live_migrate_destination(context, instance, *args, **kwargs)
 
     def check_can_live_migrate_source(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
@@ -203,13 +170,13 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
         :raises nova.exception.MigrationPreCheckError: with the reason
         """
-        _refuse_live_migration(instance)
+        refusals.refuse_live_migration(instance)
         return super().check_can_live_migrate_source(context, instance, *args, **kwargs)
 
     def _get_guest_config(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
         guest = super()._get_guest_config(instance, *args, **kwargs)
         if self._accel:
-            with _refusals_as_novas(instance):
+            with refusals.of_a_start(instance):
                 found = self._accel.guests.elements(self._handles(self._accel, instance), instance.uuid)
             nvdimms = [(handle, element) for handle, element in found if isinstance(element, NvdimmMemory)]
             for _, element in found:
@@ -238,7 +205,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         was_saved = not live_snapshot and original_power_state in _RUNNING and not domain.is_running(xml)
         if not self._accel or not was_saved:
             return super()._resume_guest_after_snapshot(*arguments)
-        with self._starting_without_devices(instance), _refusals_as_novas(instance):
+        with self._starting_without_devices(instance), refusals.of_a_start(instance):
             self._prepare(self._accel, instance, xml)
             super()._resume_guest_after_snapshot(*arguments)
             self._give_back(self._accel, instance, guest)
@@ -256,7 +223,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         """XML that may have been stored long ago, as that of a rescued server, with its devices where they are now."""
         if not self._accel:
             return xml
-        with _refusals_as_novas(instance):
+        with refusals.of_a_start(instance):
             found = self._accel.guests.elements(self._handles(self._accel, instance), instance.uuid)
         renewed = domain.renewed(xml, [element for _, element in found])
         if renewed != xml:
@@ -267,7 +234,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def _prepare_guest(self, instance: Any, xml: str, *, running: bool = False) -> None:
         if self._accel:
-            with _refusals_as_novas(instance):
+            with refusals.of_a_start(instance):
                 self._prepare(self._accel, instance, xml, running=running)
 
     def _prepare(self, accel: AccelService, instance: Any, xml: str, *, running: bool = False) -> None:
@@ -285,27 +252,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         suspend.attach_all(self, guest, instance.uuid, elements)
 
     def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
-        """The handles of ours that Nova claimed for a server, in the order in which its flavor asks; as many as it asks for.
-
-        :raises HandleUnavailable: when it claimed fewer or more, so that no server starts without its device
-        """
-        resources = self._get_resources(instance)
-        asked = flavor.asked(instance.flavor.extra_specs)
-        if not resources and not asked:
-            return []
-        handles = [
-            HandleId(one.resource_class, one.identifier) for one in resources if not nova_private.is_novas_own(one)
-        ]
-        # Also those of which a ledger that was lost knows nothing: the server must not start without them.
-        ours = accel.resource_classes() | {handle.resource_class for handle in handles}
-        wanted = Counter({name: asked[name] for name in ours & asked.keys()})
-        wanted -= Counter(one.resource_class for one in resources if nova_private.is_novas_own(one))
-        if Counter(handle.resource_class for handle in handles) != wanted:
-            claimed = ", ".join(map(str, handles)) or "none"
-            raise HandleUnavailable(
-                ", ".join(sorted(ours & asked.keys())), instance.uuid, f"Nova claimed {claimed} for its flavor"
-            )
-        return order.ordered(handles, instance.flavor.extra_specs)
+        return claimed.handles(instance, self._get_resources(instance), accel.resource_classes)
 
     def _nova_side(self, host: str) -> NovaSide:
         return NovaSide(
