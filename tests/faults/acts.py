@@ -9,7 +9,7 @@ from nova.virt.libvirt.driver import LibvirtDriver
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import State
 from nova_accel.virt import save_room
-from tests.faults.cloud import HOST, Cloud
+from tests.faults.cloud import HOST, OTHER_HOST, Cloud
 from tests.faults.rules import REBUILT
 from tests.faults.world import World
 from tests.functional import base
@@ -115,10 +115,14 @@ def _do(cloud: Cloud, action: dict[str, object], state: str) -> None:
 def resize(cloud: Cloud) -> None:
     """The only host has a second SSD and a second namespace for it; there are no disks that could be copied."""
     cloud.flags(allow_resize_to_same_host=True)
-    cloud.useFixture(fixtures.MockPatchObject(LibvirtDriver, "migrate_disk_and_power_off", _power_off_only))
+    _have_no_disks(cloud)
     (server,) = cloud.api.get_servers()
     cloud._resize_server(server, both(cloud))
     cloud.round()
+
+
+def _have_no_disks(cloud: Cloud) -> None:
+    cloud.useFixture(fixtures.MockPatchObject(LibvirtDriver, "migrate_disk_and_power_off", _power_off_only))
 
 
 def _power_off_only(driver: LibvirtDriver, context: object, instance: object, *args: object) -> str:
@@ -129,6 +133,24 @@ def _power_off_only(driver: LibvirtDriver, context: object, instance: object, *a
 def resized(cloud: Cloud) -> None:
     started_with_a_server(cloud)
     resize(cloud)
+
+
+def started_with_a_server_and_another_host(cloud: Cloud) -> None:
+    cloud.start()
+    cloud.boot(both(cloud))
+    cloud.start(OTHER_HOST)
+
+
+def migrate(cloud: Cloud) -> None:
+    """To the other host, where it gets other devices."""
+    _have_no_disks(cloud)
+    _do(cloud, {"migrate": None}, "VERIFY_RESIZE")
+    cloud.round()
+
+
+def migrated(cloud: Cloud) -> None:
+    started_with_a_server_and_another_host(cloud)
+    migrate(cloud)
 
 
 def confirm(cloud: Cloud) -> None:

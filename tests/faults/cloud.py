@@ -21,6 +21,8 @@ from nova_accel.ledger import file as ledger_file
 from nova_accel.ledger import rows, store
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import Event, State
+from tests.fakes.host import FakeSsd
+from tests.fakes.pmem import FakeNamespace
 from tests.faults.hypervisor import METHODS, KeptConnection
 from tests.faults.machine import KeptHost, TrappedHost
 from tests.faults.points import AFTER, BEFORE, Point, transition
@@ -30,6 +32,7 @@ from tests.faults.world import World
 from tests.functional import base
 
 HOST = "compute1"
+OTHER_HOST = "compute2"
 
 # Not by attribute: nova.tests.fixtures has Nova itself under that name.
 _DATABASE_FIXTURES = importlib.import_module("nova.tests.fixtures.nova")
@@ -81,7 +84,7 @@ class Cloud(base.AccelTestCase):
         if file.exists():
             machine = KeptHost.opened(file, self._trap, watch.erasing)
         else:
-            inner = TrappedHost(self._world.folder / name, base.ssds(2), base.namespaces("ns0", "ns1"))
+            inner = TrappedHost(self._world.folder / name, *_hardware(name))
             machine = KeptHost(inner, file, self._trap, watch.erasing)
         self.machines[name] = machine
         watch.machine = machine
@@ -92,11 +95,14 @@ class Cloud(base.AccelTestCase):
         """Start nova-compute on a host."""
         if name not in self.machines:
             self.open_machine(name)
-        self.start_compute(name)
+        with self.on(name):
+            self.start_compute(name)
 
-    def round(self, name: str = HOST) -> None:
-        """What happens by itself within a minute: a round of ours, and Nova's audit."""
-        self.computes[name].driver._accel.work()
+    def round(self) -> None:
+        """What happens by itself within a minute: a round of ours on each host, and Nova's audit."""
+        for name in sorted(self.computes):
+            with self.on(name):
+                self.computes[name].driver._accel.work()
         self.audit()
 
     def connection(self, name: str = HOST) -> KeptConnection:
@@ -168,6 +174,14 @@ class Cloud(base.AccelTestCase):
         self._replace(rows, "after", noted)
         self._replace(store, "_refuse_unless_claimable", claimable)
         self._replace(ledger_file.LedgerFile, "transaction", trapped)
+
+
+def _hardware(host: str) -> tuple[list[FakeSsd], list[FakeNamespace]]:
+    """Two SSDs and two namespaces, of which no other host has one."""
+    if host == HOST:
+        return base.ssds(2), base.namespaces("ns0", "ns1")
+    ssds = [FakeSsd(f"0000:0{slot}:00.0", f"SN2{slot}") for slot in (1, 2)]
+    return ssds, base.namespaces("ns0", "ns1", region=2)
 
 
 def _cell(context: Any, name: str, cell_uuid: str) -> objects.CellMapping:

@@ -63,8 +63,13 @@ class Watch:
         return [identity for identity in map(self.machine.at, places) if identity is not None]
 
 
-def look(cloud: Cloud, host: str = "compute1") -> None:
+def look(cloud: Cloud) -> None:
     """Hold what is offered now against what is on the devices. Between two rounds Nova's claim may be behind; after one nothing is."""
+    for host in cloud.computes:
+        _look(cloud, host)
+
+
+def _look(cloud: Cloud, host: str) -> None:
     machine = cloud.machines[host]
     entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
     written = {identity for identity in machine.devices() if machine.read(identity)}
@@ -73,15 +78,20 @@ def look(cloud: Cloud, host: str = "compute1") -> None:
             cloud.world.findings.add(Rule.LEAK, f"the ledger offers {identity}, which has bytes on it")
     for identity in claimable(cloud, host) & written:
         cloud.world.findings.add(Rule.LEAK, f"Nova may claim {identity}, which has bytes on it")
-    for provider, free in free_units(cloud).items():
+    for provider, free in free_units(cloud, host).items():
         clean = [one for one in entries.values() if provider.endswith(one.provider) and one.state is State.AVAILABLE]
         if free > len(clean):
             words = f"Placement offers {free} of {provider}, of which {len(clean)} are clean"
             cloud.world.findings.add(Rule.LEAK, words)
 
 
-def kept(cloud: Cloud, host: str = "compute1") -> None:
+def kept(cloud: Cloud) -> None:
     """What a guest has written must be there as long as its server has the device, unless it is rebuilt."""
+    for host in cloud.computes:
+        _kept(cloud, host)
+
+
+def _kept(cloud: Cloud, host: str) -> None:
     entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
     devices = cloud.machines[host].devices()
     for server, _, identity in (line.partition(" ") for line in cloud.world.notes(WRITTEN)):
@@ -93,10 +103,10 @@ def kept(cloud: Cloud, host: str = "compute1") -> None:
             cloud.world.findings.add(Rule.ERASED, f"{identity} lost what {server} has written, which still has it")
 
 
-def free_units(cloud: Cloud) -> dict[str, int]:
-    """How many units Placement would give away, by our providers' names."""
+def free_units(cloud: Cloud, host: str) -> dict[str, int]:
+    """How many units Placement would give away of a host, by our providers' names."""
     found = {}
-    for name, provider in cloud.our_providers().items():
+    for name, provider in _providers(cloud, host).items():
         used = cloud._get_provider_usages(provider["uuid"])
         inventories = cloud._get_provider_inventory(provider["uuid"])
         found[name] = sum(one["total"] - one["reserved"] - used[which] for which, one in inventories.items())
@@ -107,11 +117,15 @@ def claimable(cloud: Cloud, host: str) -> set[str]:
     """Identities that Nova's resource tracker would give to the next server."""
     tracker = cloud.computes[host].manager.rt
     found = set()
-    for name, provider in cloud.our_providers().items():
+    for name, provider in _providers(cloud, host).items():
         for which, resources in tracker.provider_tree.data(name).resources.items():
             taken = tracker.assigned_resources.get(provider["uuid"], {}).get(which, [])
             found |= {one.identifier for one in resources} - {one.identifier for one in taken}
     return found
+
+
+def _providers(cloud: Cloud, host: str) -> dict[str, dict]:
+    return {name: one for name, one in cloud.our_providers().items() if name.startswith(f"{host}_")}
 
 
 def _may_be_erased(entry: Entry | None, rebuilt: list[str]) -> bool:

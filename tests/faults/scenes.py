@@ -182,6 +182,9 @@ OTHER_SCENES = (
     Scene("a server is resized on its host", prepare=acts.started_with_a_server, act=acts.resize),
     Scene("a resize is confirmed", prepare=acts.resized, act=acts.confirm),
     Scene("a resize is reverted", prepare=acts.resized, act=acts.revert),
+    Scene("a server moves", prepare=acts.started_with_a_server_and_another_host, act=acts.migrate),
+    Scene("a move is confirmed", prepare=acts.migrated, act=acts.confirm),
+    Scene("a move is reverted", prepare=acts.migrated, act=acts.revert),
 )
 """What else goes on where a kill could do harm."""
 
@@ -205,6 +208,12 @@ OTHER_KILLS = tuple(
         ("a server is resized on its host", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
         ("a resize is confirmed", ((transition(_S, Event.RELEASE), BEFORE), ("bring_back", MIDDLE))),
         ("a resize is reverted", ((DOMAIN_ENDS, AFTER), (DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        ("a server moves", ((DOMAIN_ENDS, AFTER), (transition(_A, Event.CLAIM), AFTER), ("hand_over", MIDDLE))),
+        ("a server moves", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        ("a move is confirmed", ((transition(_S, Event.RELEASE), BEFORE), ("bring_back", MIDDLE))),
+        ("a move is confirmed", (("zero_namespace", MIDDLE), (transition(_C, Event.CLEANED), BEFORE))),
+        ("a move is reverted", ((DOMAIN_ENDS, AFTER), (transition(_S, Event.RELEASE), BEFORE), ("erase", MIDDLE))),
+        ("a move is reverted", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
     )
     for what, when in points
 )

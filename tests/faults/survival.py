@@ -26,9 +26,11 @@ def survive(cloud: Cloud, meanwhile: Callable[[Cloud], None] | None = None) -> N
 
     :param meanwhile: done before the servers are deleted
     """
-    cloud.start()
+    for host in cloud.world.hosts() or (HOST,):
+        cloud.start(host)
     rules.look(cloud)
-    cloud.machines[HOST].mend()
+    for machine in cloud.machines.values():
+        machine.mend()
     if meanwhile is not None:
         meanwhile(cloud)
     _until_all_is_back(cloud)
@@ -90,25 +92,28 @@ def _delete_all(cloud: Cloud) -> None:
 
 def _missing(cloud: Cloud) -> list[str]:
     """What is not offered although nobody has it: by the ledger, by Placement or to Nova's claims."""
-    gone = _missing_in_ledger(cloud)
-    everything = set(cloud.machines[HOST].devices())
-    if sum(rules.free_units(cloud).values()) < len(everything):
-        return sorted(everything)
-    return sorted({*gone, *everything - rules.claimable(cloud, HOST)})
+    return sorted(identity for host in cloud.computes for identity in _missing_on(cloud, host))
 
 
-def _missing_in_ledger(cloud: Cloud) -> list[str]:
-    entries = {one.handle.identity: one for one in cloud.ledger().entries().values()}
+def _missing_on(cloud: Cloud, host: str) -> set[str]:
+    everything = set(cloud.machines[host].devices())
+    if sum(rules.free_units(cloud, host).values()) < len(everything):
+        return everything
+    return {*_missing_in_ledger(cloud, host), *everything - rules.claimable(cloud, host)}
+
+
+def _missing_in_ledger(cloud: Cloud, host: str) -> list[str]:
+    entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
     return [
         identity
-        for identity in cloud.machines[HOST].devices()
+        for identity in cloud.machines[host].devices()
         if identity not in entries or entries[identity].state is not State.AVAILABLE or entries[identity].drained
     ]
 
 
 def _speak(cloud: Cloud) -> None:
     """Do what an operator is told to do about what is left, the gentler thing first."""
-    if not _missing_in_ledger(cloud):
+    if not any(_missing_in_ledger(cloud, host) for host in cloud.computes):
         _delete_allocations_of_moves(cloud)
     for erase_foreign_data in (False, True):
         for identity in _missing(cloud):
@@ -116,7 +121,7 @@ def _speak(cloud: Cloud) -> None:
                 OPERATOR, f"{identity} (erase foreign data: {erase_foreign_data}): {_entry(cloud, identity)}"
             )
             _rebind(cloud, identity)
-            operator = cloud.ledger().operator
+            operator = cloud.ledger(_host_of(cloud, identity)).operator
             try:
                 operator.undrain(identity)
                 operator.ask_for_cleaning(identity, erase_foreign_data=erase_foreign_data)
@@ -148,7 +153,7 @@ def _is_a_move(consumer: str) -> bool:
 
 def _rebind(cloud: Cloud, identity: str) -> None:
     """What the verdict on an SSD says that is on vfio-pci and of which the ledger knows nothing."""
-    machine = cloud.machines[HOST]
+    machine = cloud.machines[_host_of(cloud, identity)]
     device = machine.devices()[identity]
     if isinstance(device, FakeSsd) and device.bound_to == "vfio-pci" and _entry(cloud, identity) is None:
         machine.inner.bring_back(device.address)
@@ -158,7 +163,12 @@ def _rebind(cloud: Cloud, identity: str) -> None:
 
 
 def _entry(cloud: Cloud, identity: str) -> Entry | None:
-    return next((one for one in cloud.ledger().entries().values() if one.handle.identity == identity), None)
+    entries = cloud.ledger(_host_of(cloud, identity)).entries().values()
+    return next((one for one in entries if one.handle.identity == identity), None)
+
+
+def _host_of(cloud: Cloud, identity: str) -> str:
+    return next(host for host, machine in cloud.machines.items() if identity in machine.devices())
 
 
 def _fill(cloud: Cloud) -> None:

@@ -27,6 +27,10 @@ class World:
         """What is in one host's hardware: content, bindings, labels."""
         return self.folder / f"{host}.machine"
 
+    def hosts(self) -> list[str]:
+        """Those of which there is a machine."""
+        return sorted(file.stem for file in self.folder.glob("*.machine"))
+
     def domains(self, host: str) -> Path:
         """What one host's libvirt has defined, and what of it runs."""
         return self.folder / f"{host}.domains"

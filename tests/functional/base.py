@@ -79,6 +79,16 @@ class AccelTestCase(base.ServersTestBase):
         self.flags(ledger_path=str(self.folder / f"{hostname}.sqlite"), group="nova_accel")
         return super().start_compute(hostname, *args, **kwargs)
 
+    @contextmanager
+    def on(self, host: str) -> Iterator[None]:
+        """A nova-compute knows its own name; in one process with others it has to be told."""
+        before = CONF.host
+        self.flags(host=host)
+        try:
+            yield
+        finally:
+            self.flags(host=before)
+
     def use_drivers(self, *extensions: object) -> None:
         """Have these installed drivers only, as stevedore's own seam for tests makes them."""
         manager = ExtensionManager.make_test_instance(list(extensions))

@@ -1,7 +1,6 @@
 """Two hosts with SSDs and persistent memory, and what every test of operations does with a server."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import fixtures
@@ -120,16 +119,6 @@ class OperationsTestCase(base.AccelTestCase):
     def delete(self, server: dict) -> None:
         self.api.delete_server(server["id"])
         self._wait_until_deleted(server)
-
-    @contextmanager
-    def on(self, host: str) -> Iterator[None]:
-        """A nova-compute knows its own name; in one process with others it has to be told."""
-        before = base.CONF.host
-        self.flags(host=host)
-        try:
-            yield
-        finally:
-            self.flags(host=before)
 
     def crash(self, host: str) -> FakeHost:
         """End a nova-compute without a word and take it for dead."""
