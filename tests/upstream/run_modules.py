@@ -39,6 +39,7 @@ ENABLED = {
     "discovery_interval": 0,
 }
 LOOKED = "looked for devices"
+REFUSED = "not started"
 
 
 class StartedTests(unittest.TextTestResult):
@@ -66,13 +67,17 @@ def loading(name: str, load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def counting(services: collections.Counter[str], init_host: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap ComputeManager.init_host so that each service started counts for its driver's exact class."""
+    """Wrap ComputeManager.init_host so that each service started counts for its driver's exact class, and one that fails to as well."""
 
     @functools.wraps(init_host)
     def counted(compute: Any, *args: Any, **kwargs: Any) -> Any:
         kind = type(compute.driver)
         services[f"{kind.__module__}.{kind.__qualname__}"] += 1
-        return init_host(compute, *args, **kwargs)
+        try:
+            return init_host(compute, *args, **kwargs)
+        except Exception:
+            services[REFUSED] += 1
+            raise
 
     return counted
 
@@ -135,8 +140,8 @@ def main() -> None:
         enable_our_drivers(started, services)
     suite = unittest.defaultTestLoader.loadTestsFromNames(wanted.names)
     result = unittest.TextTestRunner(resultclass=functools.partial(StartedTests, started), verbosity=2).run(suite)
-    looked = services.pop(LOOKED, 0)
-    report = {"services": services, "looked": looked, "tests": outcomes(result)}
+    looked, refused = services.pop(LOOKED, 0), services.pop(REFUSED, 0)
+    report = {"services": services, "looked": looked, "refused": refused, "tests": outcomes(result)}
     wanted.report.write_text(json.dumps(report, indent=1))
 
 

@@ -54,6 +54,8 @@ class Run:
     """How many compute services were started, by the exact class of their drivers."""
     looked: int
     """How many of them have looked for devices of ours."""
+    refused: int
+    """How many of them did not start, as a test wants it."""
     tests: dict[str, str]
     took_s: float
     log: Path
