@@ -10,7 +10,7 @@ from nova import exception as nova_exception
 from nova.compute import vm_states
 from nova.compute.provider_tree import ProviderTree
 from nova.objects.instance import Instance, InstanceList
-from nova.objects.migration import MigrationList
+from nova.objects.migration import Migration, MigrationList
 from nova.objects.resource import Resource
 from nova.pci.whitelist import Whitelist
 from oslo_log import log as logging
@@ -120,15 +120,38 @@ def has_devices_of_ours(instance: Any) -> bool:
     return any(not is_novas_own(one) for one in instance.resources or [])
 
 
-def is_in_use(virtapi: Any, leftover: Leftover) -> bool:
-    """Whether Placement has an allocation from a resource class of a provider.
+def consumers(virtapi: Any, leftover: Leftover) -> list[str]:
+    """Who has an allocation in Placement from a resource class of a provider: servers, migrations, or whatever was given one.
 
     :raises Exception: what Nova's report client raises when Placement cannot be asked
     """
     client = virtapi._compute.reportclient
     context = nova_context.get_admin_context()
     allocations = client.get_allocations_for_resource_provider(context, leftover.provider_uuid).allocations
-    return any(leftover.resource_class in one["resources"] for one in allocations.values())
+    return [consumer for consumer, one in allocations.items() if leftover.resource_class in one["resources"]]
+
+
+def forgotten(consumer: str) -> str:
+    """Why Nova will never give back what a consumer has in Placement; nothing if it may.
+
+    :raises Exception: what Nova's objects raise when the database cannot be asked
+    """
+    if _exists(consumer):
+        return ""
+    try:
+        migration = Migration.get_by_uuid(nova_context.get_admin_context(), consumer)
+    except nova_exception.MigrationNotFound:
+        return "which is neither a server nor a migration of this cell"
+    server = migration.instance_uuid
+    return "" if _exists(server) else f"the migration of server {server}, which was deleted in the middle of it"
+
+
+def _exists(server: str) -> bool:
+    try:
+        Instance.get_by_uuid(nova_context.get_admin_context(), server, expected_attrs=[])
+    except nova_exception.InstanceNotFound:
+        return False
+    return True
 
 
 def claims(host: str) -> Claims:

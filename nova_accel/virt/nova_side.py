@@ -25,6 +25,10 @@ class NovaSide:
     """Who else may have, or give away, a device of this host."""
     in_use: Callable[[Leftover], bool] = lambda _: True
     """Whether Placement has an allocation from what has vanished."""
+    consumers: Callable[[Leftover], Collection[str]] = lambda _: ()
+    """Who has an allocation in Placement from a resource class of a provider, by their uuids."""
+    forgotten: Callable[[str], str] = lambda _: ""
+    """Why nobody will ever give back what a consumer has, or nothing if a server or a move stands for it."""
     claims: Callable[[], Claims] = Claims
     """What Nova's database says that servers have on this host, and what they had here before moves that are not over."""
     claimants: ClaimantsOf = dict

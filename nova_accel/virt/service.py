@@ -10,16 +10,15 @@ from nova_accel.conf import Settings
 from nova_accel.drivers.base import Driver
 from nova_accel.exception import AccelError
 from nova_accel.host import Host
-from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, HandleKind
-from nova_accel.provider_tree.apply import Leftover
 from nova_accel.provider_tree.plan import ProviderPlan
 from nova_accel.virt.attach import Attacher
 from nova_accel.virt.attach_nvdimm import NvdimmAttacher
 from nova_accel.virt.attach_pci import PciAttacher
 from nova_accel.virt.cleanings import Cleanings
+from nova_accel.virt.forgotten import Forgotten
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
 from nova_accel.virt.ledger_guard import LedgerGuard
@@ -30,6 +29,7 @@ from nova_accel.virt.plans import Plans
 from nova_accel.virt.reconcile import Reconciler
 from nova_accel.virt.release import Releaser
 from nova_accel.virt.save_room import SaveRoom
+from nova_accel.virt.unbacked import Unbacked
 
 LOG = logging.getLogger(__name__)
 
@@ -86,6 +86,8 @@ class AccelService:
         )
         self._background: Callable[[Callable[[], None]], None] = _at_once
         self._plans = Plans(self.ledger)
+        self._unbacked = Unbacked(self.ledger, self._plans, nova.in_use)
+        self._forgotten = Forgotten(self.ledger, self._plans, nova)
         self._stop = threading.Event()
         self._heard = 0
         self._living: frozenset[str] = frozenset()
@@ -177,9 +179,10 @@ class AccelService:
         # Only now, because an update says what is left: a device that has come back is not.
         if self._guarded(self._ask_about_leftovers, "asking Placement about devices that are gone"):
             self._tell()
-        if self._guarded(self._ask_about_failed_rebuilds, "asking Placement about servers whose rebuild failed"):
+        if self._guarded(self._unbacked.ask, "asking Placement about servers whose rebuild failed"):
             self._tell()
         self._guarded(self._begin_cleaning, "cleaning")
+        self._guarded(self._look_for_forgotten, "looking for allocations that nobody gives back")
 
     def _release(self, server: str, evidence: str) -> bool:
         handles = self.releaser.release(server, evidence)
@@ -195,20 +198,13 @@ class AccelService:
             self.cleanings.begin(handle)
         return False
 
+    def _look_for_forgotten(self) -> bool:
+        self._forgotten.look()
+        return False
+
     def _ask_about_leftovers(self) -> bool:
         # Where a tool fails, what it would list has not vanished.
         return self.inventory.sees_everything and self.leftovers.ask()
-
-    def _ask_about_failed_rebuilds(self) -> bool:
-        """Nova gives back the allocation of a server whose rebuild failed, although the server keeps what it has."""
-        failed = [e for e in self.ledger.entries().values() if e.state is State.ASSIGNED and e.failures]
-        unbacked = frozenset(one.handle for one in failed if not self._is_allocated(one))
-        changed, self._plans.unbacked = unbacked != self._plans.unbacked, unbacked
-        return changed
-
-    def _is_allocated(self, entry: Entry) -> bool:
-        providers = self._plans.providers_of(entry).values()
-        return any(self._nova.in_use(Leftover(uuid, entry.handle.resource_class)) for uuid in providers)
 
     def _operator_spoke(self) -> bool:
         heard = self.ledger.operator.changes()

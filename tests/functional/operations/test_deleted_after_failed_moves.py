@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import fixtures
+import pytest
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.compute import resource_tracker
@@ -24,6 +26,7 @@ FORGOTTEN = CLEAN.but("clean, still allocated to Nova's migration", placement={"
 class DeletedAfterFailedMovesTest(OperationsTestCase):
     def setUp(self) -> None:
         super().setUp()
+        self.useFixture(fixtures.MonkeyPatch("nova_accel.virt.forgotten._EVERY_S", 0.0))
         self.start_hosts(1, 2)
 
     def fails(self, target: object, name: str, status: str, error: Exception = BROKEN) -> Callable[[dict], None]:
@@ -60,7 +63,9 @@ class DeletedAfterFailedMovesTest(OperationsTestCase):
             with self.on(host):
                 self.delete(server)
             self.after(f"migration fails at {words}, then delete")
+        assert "resource provider allocation delete" not in self.stdlog.logger.output
 
+    @pytest.mark.essential
     def test_what_nova_keeps_for_a_revert_that_failed_at_the_destination_is_clean_and_an_operator_frees_it(
         self,
     ) -> None:
@@ -70,6 +75,12 @@ class DeletedAfterFailedMovesTest(OperationsTestCase):
         with self.on("compute2"):
             self.delete(old.server)
         self.after("revert fails at the destination, then delete", old.is_(FORGOTTEN))
+        self.settle()
+        for words in (
+            f"as taken by {migration}, the migration of server {old.server['id']}, which was deleted",
+            f"openstack resource provider allocation delete {migration}",
+        ):
+            assert words in self.stdlog.logger.output
         self.placement.delete(f"/allocations/{migration}")
         self.after("revert fails at the destination, then delete, allocation of the migration deleted")
 
