@@ -38,6 +38,8 @@ ENABLED = {
     "pmem_namespaces": ["OURS:ours"],
     "discovery_interval": 0,
 }
+NEWEST = Path("newest")
+"""The test that began last; in the folder where this runs."""
 LOOKED = "looked for devices"
 REFUSED = "not started"
 
@@ -50,8 +52,9 @@ class StartedTests(unittest.TextTestResult):
         self.started = started
 
     def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802  unittest's name
-        """Note the id before Nova's tearDown takes the test's attributes away."""
+        """Note the id before Nova's tearDown takes the test's attributes away, and for who waits, that this goes on."""
         self.started.append(test.id())
+        NEWEST.write_text(test.id())
         super().startTest(test)
 
 
