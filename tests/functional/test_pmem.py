@@ -153,7 +153,7 @@ class VanishingTest(base.AccelTestCase):
 
     def test_a_namespace_that_is_gone_takes_its_class_along_once_nothing_uses_it(self) -> None:
         self.machine.pmem.destroy("namespace0.1")
-        with base.patched(nova_private, "is_in_use", lambda *_: True):
+        with base.patched(nova_private, "consumers", lambda *_: ["somebody"]):
             self.work()
             self.audit()
             assert set(self.inventories()) == {SIX, LARGE}
