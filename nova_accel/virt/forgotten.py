@@ -1,7 +1,7 @@
 """Notices what nobody will give back in Placement, such as what a migration has whose server was deleted in the middle of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
 from oslo_log import log as logging
 
@@ -39,10 +39,13 @@ class Forgotten:
         """
         if self._clock() < self._next:
             return
-        self._next = self._clock() + _EVERY_S
+        places = self._available()
+        if places:  # None are known until Nova has asked for the first plan.
+            self._next = self._clock() + _EVERY_S
         found: dict[str, set[str]] = {}
-        for consumer, what in self._allocations():
-            found.setdefault(consumer, set()).add(what)
+        for place, provider in places.items():
+            for consumer in self._nova.consumers(place):
+                found.setdefault(consumer, set()).add(f"{place.resource_class} of {provider}")
         why = {consumer: said for consumer in found if (said := self._nova.forgotten(consumer))}
         self._times = {consumer: self._times.get(consumer, 0) + 1 for consumer in why}
         for consumer in sorted(why):
@@ -56,14 +59,11 @@ class Forgotten:
                     consumer,
                 )
 
-    def _allocations(self) -> Iterator[tuple[str, str]]:
-        """The consumers of all that is available, each with what it has of it."""
+    def _available(self) -> Mapping[Leftover, str]:
+        """What is available, with the name of its provider."""
         entries = [one for one in self._ledger.entries().values() if one.state is State.AVAILABLE]
-        places = {
+        return {
             Leftover(uuid, one.handle.resource_class): names.provider(node, one.provider)
             for one in entries
             for node, uuid in self._plans.providers_of(one).items()
         }
-        for place, provider in places.items():
-            for consumer in self._nova.consumers(place):
-                yield consumer, f"{place.resource_class} of {provider}"

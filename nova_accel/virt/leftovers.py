@@ -1,6 +1,6 @@
 """Finds out when what has vanished from the host may vanish from Placement too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from oslo_log import log as logging
 
@@ -16,12 +16,12 @@ class Leftovers:
     background asks by :meth:`ask`, and the next update takes away what is in :attr:`unused`.
     """
 
-    def __init__(self, in_use: Callable[[Leftover], bool]) -> None:
+    def __init__(self, consumers: Callable[[Leftover], Collection[str]]) -> None:
         """Know of none yet.
 
-        :param in_use: whether Placement has an allocation from it
+        :param consumers: who has an allocation from it in Placement
         """
-        self._in_use = in_use
+        self._consumers = consumers
         self._there: dict[str, frozenset[Leftover]] = {}
         self.unused: frozenset[Leftover] = frozenset()
 
@@ -36,7 +36,7 @@ class Leftovers:
         :returns: whether any turned out to be unused that was not known to be
         """
         there = frozenset[Leftover]().union(*self._there.values())
-        unused = frozenset(one for one in there if not self._in_use(one))
+        unused = frozenset(one for one in there if not self._consumers(one))
         found = unused - self.unused
         self.unused = unused
         for one in sorted(found):

@@ -21,12 +21,10 @@ class NovaSide:
     """What Nova's database says about a server; None when it does not know it."""
     changed: Callable[[], None]
     """Called, with no lock held, when Placement should hear of a change."""
+    consumers: Callable[[Leftover], Collection[str]]
+    """Who has an allocation in Placement from a resource class of a provider, by their uuids."""
     others: Callable[[], Others] = Others
     """Who else may have, or give away, a device of this host."""
-    in_use: Callable[[Leftover], bool] = lambda _: True
-    """Whether Placement has an allocation from what has vanished."""
-    consumers: Callable[[Leftover], Collection[str]] = lambda _: ()
-    """Who has an allocation in Placement from a resource class of a provider, by their uuids."""
     forgotten: Callable[[str], str] = lambda _: ""
     """Why nobody will ever give back what a consumer has, or nothing if a server or a move stands for it."""
     claims: Callable[[], Claims] = Claims

@@ -76,7 +76,7 @@ class AccelService:
         self.save_room = SaveRoom(host.roots) if settings.suspend_with_pmem else None
         self.operators_word = OperatorsWord(self.inventory, self.ledger, self.guests.place, nova, self._claimants)
         self.reconciler = Reconciler(host, self.inventory, self.ledger)
-        self.leftovers = Leftovers(nova.in_use)
+        self.leftovers = Leftovers(nova.consumers)
         self.cleanings = Cleanings(
             lambda handle: self._guarded(lambda: self.releaser.settle(handle), f"cleaning {handle}"),
             self._tell,
@@ -86,7 +86,7 @@ class AccelService:
         )
         self._background: Callable[[Callable[[], None]], None] = _at_once
         self._plans = Plans(self.ledger)
-        self._unbacked = Unbacked(self.ledger, self._plans, nova.in_use)
+        self._unbacked = Unbacked(self.ledger, self._plans, nova.consumers)
         self._forgotten = Forgotten(self.ledger, self._plans, nova)
         self._stop = threading.Event()
         self._heard = 0

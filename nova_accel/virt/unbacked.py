@@ -1,6 +1,6 @@
 """Finds out what servers keep although no allocation stands for it in Placement any more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
@@ -12,14 +12,14 @@ from nova_accel.virt.plans import Plans
 class Unbacked:
     """Nova gives back the allocation of a server whose rebuild failed, although the server keeps what it has."""
 
-    def __init__(self, ledger: Ledger, plans: Plans, in_use: Callable[[Leftover], bool]) -> None:
+    def __init__(self, ledger: Ledger, plans: Plans, consumers: Callable[[Leftover], Collection[str]]) -> None:
         """Know of none yet.
 
-        :param in_use: whether Placement has an allocation from it
+        :param consumers: who has an allocation from it in Placement
         """
         self._ledger = ledger
         self._plans = plans
-        self._in_use = in_use
+        self._consumers = consumers
 
     def ask(self) -> bool:
         """Ask Placement about each server's device that could not be erased for a rebuild.
@@ -34,4 +34,4 @@ class Unbacked:
 
     def _is_allocated(self, entry: Entry) -> bool:
         providers = self._plans.providers_of(entry).values()
-        return any(self._in_use(Leftover(uuid, entry.handle.resource_class)) for uuid in providers)
+        return any(self._consumers(Leftover(uuid, entry.handle.resource_class)) for uuid in providers)

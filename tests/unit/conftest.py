@@ -11,7 +11,6 @@ from nova_accel.discovery.memory import Others
 from nova_accel.drivers import loading
 from nova_accel.ledger.entry import Entry
 from nova_accel.model import HandleId
-from nova_accel.provider_tree.apply import Leftover
 from nova_accel.virt.evidence import ServerFacts
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.service import AccelService
@@ -38,7 +37,6 @@ class Bench:
     told: list[str] = field(default_factory=list)
     others: list[Others] = field(default_factory=lambda: [Others()])
     """One element: what libvirt and Nova's options say."""
-    in_use: set[Leftover] = field(default_factory=set)
     claimants: dict[HandleId, set[str]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     """Servers whose domain does not run."""
@@ -79,7 +77,7 @@ def make_bench(tmp_path: Path, settings: Settings) -> Callable[..., Bench]:
             facts=lambda server: bench.servers.get(server, LIVING),
             changed=lambda: bench.told.append("changed"),
             others=lambda: bench.others[0],
-            in_use=lambda leftover: leftover in bench.in_use,
+            consumers=lambda _: (),
             claimants=lambda: bench.claimants,
             stopped=lambda: bench.stopped,
             undefine=lambda server: bench.domains.pop(server, None),

@@ -19,7 +19,7 @@ class World:
 
     def __init__(self, bench):
         start(bench, "SN2")
-        providers(bench)
+        self.bench = bench
         self.now = 0.0
         self.taken = {"SN1": [], "SN2": [SERVER]}
         self.known = {SERVER}
@@ -33,6 +33,9 @@ class World:
             forgotten=self.why,
         )
         self.forgotten = Forgotten(bench.service.ledger, bench.service._plans, nova, lambda: self.now)
+
+    def make_plans(self):
+        providers(self.bench)
 
     def who(self, place):
         self.asked.append(PROVIDERS[place])
@@ -49,7 +52,9 @@ class World:
 
 @pytest.fixture
 def world(make_bench):
-    return World(make_bench(ssd(ONE, "SN1"), ssd(TWO, "SN2")))
+    made = World(make_bench(ssd(ONE, "SN1"), ssd(TWO, "SN2")))
+    made.make_plans()
+    return made
 
 
 def test_it_is_said_once_with_the_command_that_frees_it(world, caplog):
@@ -80,6 +85,18 @@ def test_a_server_that_nova_is_about_to_know_is_not_meant(world, caplog):
 def test_what_servers_have_by_the_ledger_is_not_asked_about_and_the_rest_not_often(world):
     world.pass_time(times=40, seconds=60.0)
     assert world.asked == ["SN1"] * 4
+
+
+def test_the_first_time_is_as_soon_as_nova_has_asked_for_plans(make_bench, caplog):
+    world = World(make_bench(ssd(ONE, "SN1"), ssd(TWO, "SN2")))
+    world.taken["SN1"] = [MIGRATION]
+    world.pass_time(times=1, seconds=1.0)
+    world.make_plans()
+    caplog.clear()
+    world.pass_time(times=1)
+    assert (world.asked, caplog.messages) == (["SN1"], [])
+    world.pass_time(times=1)
+    assert len(caplog.messages) == 1
 
 
 def test_the_service_does_it_in_its_rounds(make_bench, monkeypatch):

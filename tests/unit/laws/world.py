@@ -97,6 +97,7 @@ class World:
                 domains=self._domains,
                 facts=self.nova.facts,
                 changed=self.audit,
+                consumers=lambda _: ("somebody",),
                 others=self._others,
                 claims=self.nova.claims,
                 placed=self._placed,
