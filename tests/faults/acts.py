@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import fixtures
 import nova.tests.functional  # noqa: F401  it has to be the first of Nova's
-from nova.virt.libvirt.driver import LibvirtDriver
 
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import State
@@ -113,21 +112,12 @@ def _do(cloud: Cloud, action: dict[str, object], state: str) -> None:
 
 
 def resize(cloud: Cloud) -> None:
-    """The only host has a second SSD and a second namespace for it; there are no disks that could be copied."""
+    """The only host has a second SSD and a second namespace for it."""
     cloud.flags(allow_resize_to_same_host=True)
-    _have_no_disks(cloud)
+    cloud.have_no_disks()
     (server,) = cloud.api.get_servers()
     cloud._resize_server(server, both(cloud))
     cloud.round()
-
-
-def _have_no_disks(cloud: Cloud) -> None:
-    cloud.useFixture(fixtures.MockPatchObject(LibvirtDriver, "migrate_disk_and_power_off", _power_off_only))
-
-
-def _power_off_only(driver: LibvirtDriver, context: object, instance: object, *args: object) -> str:
-    driver.power_off(instance)
-    return "{}"
 
 
 def resized(cloud: Cloud) -> None:
@@ -143,7 +133,7 @@ def started_with_a_server_and_another_host(cloud: Cloud) -> None:
 
 def migrate(cloud: Cloud) -> None:
     """To the other host, where it gets other devices."""
-    _have_no_disks(cloud)
+    cloud.have_no_disks()
     _do(cloud, {"migrate": None}, "VERIFY_RESIZE")
     cloud.round()
 

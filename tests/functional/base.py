@@ -15,6 +15,7 @@ from nova import context as nova_context
 from nova import objects
 from nova.compute import resource_tracker
 from nova.tests.functional.libvirt import base
+from nova.virt.libvirt.driver import LibvirtDriver
 from stevedore import ExtensionManager
 
 from nova_accel import conf
@@ -32,6 +33,11 @@ CONF = nova.conf.CONF
 def room_for(gib: float) -> Callable[[object], Any]:
     """A file system with so much room."""
     return lambda path: SimpleNamespace(f_bavail=int(gib * (1 << 18)), f_frsize=4096)
+
+
+def _power_off_only(driver: LibvirtDriver, context: object, instance: object, *args: object) -> str:
+    driver.power_off(instance)
+    return "{}"
 
 
 class AccelTestCase(base.ServersTestBase):
@@ -88,6 +94,10 @@ class AccelTestCase(base.ServersTestBase):
             yield
         finally:
             self.flags(host=before)
+
+    def have_no_disks(self) -> None:
+        """Servers move without disks, which Nova's fake libvirt has none of that could be copied."""
+        self.useFixture(fixtures.MockPatchObject(LibvirtDriver, "migrate_disk_and_power_off", _power_off_only))
 
     def use_drivers(self, *extensions: object) -> None:
         """Have these installed drivers only, as stevedore's own seam for tests makes them."""

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import fixtures
 from nova import context as nova_context
 from nova import objects
-from nova.virt.libvirt import driver as libvirt_driver
 
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.functional import base
@@ -20,12 +18,6 @@ SSD, SIX, LARGE = "CUSTOM_SSD", "CUSTOM_PMEM_NAMESPACE_6GB", "CUSTOM_PMEM_NAMESP
 IMAGE = "155d900f-4e14-4e4c-a73d-069cbf4541e6"
 
 
-def _power_off_only(driver: libvirt_driver.LibvirtDriver, context: object, instance: object, *args: object) -> str:
-    """There are no disks that could be copied."""
-    driver.power_off(instance)
-    return "{}"
-
-
 class OperationsTestCase(base.AccelTestCase):
     """compute1 has the SSDs SN11 and SN12, compute2 SN21 and SN22; each has a region with two namespaces of 6GB and a LARGE one."""
 
@@ -37,9 +29,7 @@ class OperationsTestCase(base.AccelTestCase):
         self.connections: dict[str, Any] = {}
         self.builds = Builds()
         self.five = Five(self)
-        self.useFixture(
-            fixtures.MonkeyPatch("nova.virt.libvirt.driver.LibvirtDriver.migrate_disk_and_power_off", _power_off_only)
-        )
+        self.have_no_disks()
 
     def start_hosts(self, *numbers: int) -> None:
         for number in numbers:
