@@ -5,6 +5,7 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from nova.virt.libvirt import guest as libvirt_guest
 
 from tests.fakes.host import FakeHost, FakeSsd
 from tests.functional import base
@@ -126,6 +127,17 @@ class OperationsTestCase(base.AccelTestCase):
     def _force_down(self, host: str, down: bool) -> None:
         (service,) = self.admin_api.get_services(host=host, binary="nova-compute")
         self.admin_api.put_service_force_down(service["id"], down)
+
+    def writing_as_they_start(self, host: str = "compute1") -> object:
+        """Guests that write a nonce to each of their devices before whoever starts them learns that they run."""
+        original = libvirt_guest.Guest.launch
+
+        def launch(guest: libvirt_guest.Guest, *args: object, **kwargs: object) -> object:
+            result = original(guest, *args, **kwargs)
+            self.five.write(guest.uuid, self.five.held(guest.uuid, host))
+            return result
+
+        return base.patched(libvirt_guest.Guest, "launch", launch)
 
     def failing(self, target: object, name: str, error: Exception, late: bool = False) -> object:
         """Let something of Nova's fail, before it has done anything or after it has done all."""

@@ -1,6 +1,8 @@
 """Delete, in whatever state a server is: nothing left claimed, everything cleaned once the guest is gone."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,12 +70,13 @@ class DeleteTest(OperationsTestCase):
         self._wait_for_state_change(server, "SOFT_DELETED")
 
     def test_while_nova_is_at_work_on_it(self) -> None:
-        with base.patched(libvirt_guest.Guest, "launch", asked_to_delete_meanwhile(libvirt_guest.Guest, "launch")):
+        with self.writing_as_they_start(), asked_to_delete_after(libvirt_guest.Guest, "launch"):
             server = self.api.post_server({"server": self._build_server(flavor_id=self.both(), networks="none")})
+            self.builds.wait()
         self.delete(server)
         self.after("delete while building")
         server = self.boot_with_data().server
-        with base.patched(DRIVER, "_hard_reboot", asked_to_delete_meanwhile(DRIVER, "_hard_reboot")):
+        with asked_to_delete_after(DRIVER, "_hard_reboot"):
             self.api.post_server_action(server["id"], {"reboot": {"type": "HARD"}})
         self.delete(server)
         self.after("delete during a hard reboot")
@@ -201,13 +204,18 @@ def ask_to_delete() -> None:
         instance.save()
 
 
-def asked_to_delete_meanwhile(target: object, name: str) -> object:
-    """An operation that comes to its end, and meanwhile the user wanted the server deleted."""
+@contextmanager
+def asked_to_delete_after(target: object, name: str) -> Iterator[None]:
+    """Something of Nova's comes to its end, and meanwhile the user wanted the server deleted."""
     original = getattr(target, name)
+    ended = []
 
     def operation(*args: object, **kwargs: object) -> object:
         result = original(*args, **kwargs)
         ask_to_delete()
+        ended.append(name)
         return result
 
-    return operation
+    with base.patched(target, name, operation):
+        yield
+        assert ended == [name]

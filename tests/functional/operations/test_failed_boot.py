@@ -40,7 +40,8 @@ class FailedBootTest(OperationsTestCase):
     @pytest.mark.essential
     def test_what_reached_a_guest_is_cleaned(self) -> None:
         self.fails("boot fails as libvirt creates the guest", libvirt_guest.Guest, "launch")
-        self.fails("boot fails when the guest has run", libvirt_guest.Guest, "launch", late=True)
+        with self.writing_as_they_start():
+            self.fails("boot fails when the guest has run", libvirt_guest.Guest, "launch", late=True)
         assert self.erased()
 
     def test_a_namespace_that_something_has_open_fails_the_boot_and_its_ssd_is_free_again(self) -> None:
