@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -16,6 +16,7 @@ from lab.control.settings import Section
 from lab.lab import Lab, Wish
 from lab.scenario import Chance, sizes
 from lab.steps import Steps, say, wait_for
+from tests.lab import signs
 from tests.lab.spaces import offered
 
 pytestmark = pytest.mark.full
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.full
 GIB = {"HALF": 0.5, "ONE": 1.0, "TWO": 2.0}
 OURS = ",".join(f"{label}:{label.lower()}" for label in GIB)
 NOVAS = "NOVAS_"  # its labels are others, because our providers stay in Placement while Nova's driver runs
-ROUNDS = 5
+ROUNDS, MOST_ROUNDS = 5, 15
 MOST = 1.2
 
 
@@ -59,7 +60,7 @@ def test_a_servers_end_takes_no_longer_for_more_memory(sizes_lab: Lab) -> None:
     lab = sizes_lab
     with lab.steps.step("all is offered", 300):
         wait_for(lambda: all(offered(lab, label) == 1 for label in GIB), 2, lab.check)
-    ours = measure(lab, "")
+    ours = measure(lab, "", is_open)
     with lab.steps.step("nova-compute restarts with Nova's own driver and vPMEM", 300):
         names = ",".join(f"{NOVAS}{label}:{label.lower()}" for label in GIB)
         lab.restart_compute({"libvirt": {"pmem_namespaces": names}}, STOCK_DRIVER)
@@ -69,17 +70,24 @@ def test_a_servers_end_takes_no_longer_for_more_memory(sizes_lab: Lab) -> None:
     show("nova_accel", ours)
     show("Nova's own vPMEM", novas)
     least, most = (median(ours, label).gone for label in ("HALF", "TWO"))
-    assert most <= MOST * least
+    assert most <= MOST * least, "its end waits for its memory, or this machine was too busy to tell"
     # Cleaning goes on after that, and takes no more than proportionally longer.
     assert median(ours, "TWO").available <= GIB["TWO"] / GIB["HALF"] * MOST * median(ours, "HALF").available
 
 
-def measure(lab: Lab, prefix: str) -> Ends:
-    """Boot a server with each size, and delete them one after another, several times."""
+def is_open(ends: Ends) -> bool:
+    """Whether it may be chance that the end of a server takes more or less than the bound, on a machine that has other work to do."""
+    return signs.is_open((two.gone / half.gone for half, two in zip(ends["HALF"], ends["TWO"], strict=True)), MOST)
+
+
+def measure(lab: Lab, prefix: str, is_open: Callable[[Ends], bool] = lambda _: False) -> Ends:
+    """Boot a server with each size, and delete them one after another, several times, and more times as long as it is open."""
     ends: dict[str, list[End]] = {label: [] for label in GIB}
     flavors = {label: lab.cloud.flavor(prefix + label, {"hw:pmem": prefix + label}, 192) for label in GIB}
     image = lab.images.guest("accel.quick")
-    for number in range(ROUNDS):
+    for number in range(MOST_ROUNDS):
+        if number >= ROUNDS and not is_open(ends):
+            break
         with lab.steps.step(f"{prefix or 'nova_accel '}round {number + 1}", 420):
             booted = {label: boot(lab, label, flavors[label], image) for label in GIB}
             for label in sorted(GIB, key=lambda one: (list(GIB).index(one) + number) % len(GIB)):
@@ -114,7 +122,7 @@ def median(ends: Ends, label: str) -> End:
 
 def show(whose: str, ends: Ends) -> None:
     """Print medians, and the range of what was seen."""
-    say(f"\n{whose}: seconds from DELETE, median of {ROUNDS} (least to most)")
+    say(f"\n{whose}: seconds from DELETE, median of {len(ends['HALF'])} (least to most)")
     say(f"  {'GiB':>4}  {'answered':>20}  {'server gone':>20}  {'memory available':>20}")
     for label, gib in GIB.items():
         columns = zip(*(dataclasses.astuple(one) for one in ends[label]), strict=True)
