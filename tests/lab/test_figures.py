@@ -80,13 +80,13 @@ def is_open(ends: Ends) -> bool:
     return signs.is_open((two.gone / half.gone for half, two in zip(ends["HALF"], ends["TWO"], strict=True)), MOST)
 
 
-def measure(lab: Lab, prefix: str, is_open: Callable[[Ends], bool] = lambda _: False) -> Ends:
-    """Boot a server with each size, and delete them one after another, several times, and more times as long as it is open."""
+def measure(lab: Lab, prefix: str, goes_on: Callable[[Ends], bool] = lambda _: False) -> Ends:
+    """Boot a server with each size, and delete them one after another, several times, and more times as long as it goes on."""
     ends: dict[str, list[End]] = {label: [] for label in GIB}
     flavors = {label: lab.cloud.flavor(prefix + label, {"hw:pmem": prefix + label}, 192) for label in GIB}
     image = lab.images.guest("accel.quick")
     for number in range(MOST_ROUNDS):
-        if number >= ROUNDS and not is_open(ends):
+        if number >= ROUNDS and not goes_on(ends):
             break
         with lab.steps.step(f"{prefix or 'nova_accel '}round {number + 1}", 420):
             booted = {label: boot(lab, label, flavors[label], image) for label in GIB}
