@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from lab import guest, servers
+from lab import guest, ledger, servers
 from lab.configuration import PMEM
 from lab.lab import Lab
 from lab.scenario import Chance
+from lab.ssh import CommandFailed
 from lab.steps import say, wait_for
 from tests.lab import spaces
 from tests.lab.spaces import Space
@@ -62,9 +63,14 @@ def test_a_namespace_disabled_under_a_guest_stays_that_guests_and_is_cleaned_whe
         say(f"  {spaces.states(lab, space)}: {spaces.reason(lab, space)}")
     assert spaces.offered(lab, "FAR") <= 0
     assert space.holds(f"{nonce}-0", 4096)
-    # Cleaning is tried again after a minute, and if that minute was over before it was enabled, after five more.
-    with lab.steps.step("it is enabled, cleaned by itself, and offered", 480):
+    with lab.steps.step("it is enabled, an operator has it cleaned, and it is offered", 300):
         lab.machine.channel.run(["ndctl", "enable-namespace", space.dev])
+        wait_for(lambda: ledger.read(lab.machine).verdict(space.uuid).reason == "eligible", 3, lab.check)
+        try:
+            clean(lab, space)
+        except CommandFailed:
+            # Only nova-compute's own next try, a minute after the first, may have been there before the operator.
+            assert spaces.states(lab, space) <= {"cleaning", "available"}
         spaces.wait_until_all_offered(lab)
     assert space.is_zero
 
