@@ -46,6 +46,11 @@ class Plans:
             self._plans[node] = known
         return known[1]
 
+    @property
+    def are_known(self) -> bool:
+        """Whether Nova has asked for one."""
+        return bool(self._plans)
+
     def providers_of(self, entry: Entry) -> Mapping[str, str]:
         """Uuid of the provider that has a handle, by node."""
         return {node: names.provider_uuid(names.provider(node, entry.provider)) for node in self._plans}

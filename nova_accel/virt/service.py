@@ -145,6 +145,7 @@ class AccelService:
 
         :raises AccelError: when one could not be proven clean
         """
+        self._unbacked.note_rebuild(server)
         if self._settings.on_rebuild == "keep":
             return
         entries = self.ledger.entries()

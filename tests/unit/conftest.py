@@ -10,7 +10,10 @@ from nova_accel.conf import Settings
 from nova_accel.discovery.memory import Others
 from nova_accel.drivers import loading
 from nova_accel.ledger.entry import Entry
+from nova_accel.ledger.states import State
 from nova_accel.model import HandleId
+from nova_accel.provider_tree import names
+from nova_accel.provider_tree.apply import Leftover
 from nova_accel.virt.evidence import ServerFacts
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.service import AccelService
@@ -40,6 +43,22 @@ class Bench:
     claimants: dict[HandleId, set[str]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     """Servers whose domain does not run."""
+
+    given_back: set[str] = field(default_factory=set)
+    """Servers without an allocation, although they have devices."""
+    asked: list[Leftover] = field(default_factory=list)
+    """What Placement was asked about."""
+
+    def consumers(self, place: Leftover) -> set[str]:
+        """Who has an allocation in Placement: servers with what the ledger says, those apart that have none."""
+        self.asked.append(place)
+        entries = [
+            one for one in self.service.ledger.entries().values() if one.handle.resource_class == place.resource_class
+        ]
+        here = [
+            one for one in entries if names.provider_uuid(names.provider("node", one.provider)) == place.provider_uuid
+        ]
+        return {one.server for one in here if one.state is State.ASSIGNED and one.server is not None} - self.given_back
 
     def state(self, serial: str) -> str:
         return self.entry(serial).state.value
@@ -77,7 +96,7 @@ def make_bench(tmp_path: Path, settings: Settings) -> Callable[..., Bench]:
             facts=lambda server: bench.servers.get(server, LIVING),
             changed=lambda: bench.told.append("changed"),
             others=lambda: bench.others[0],
-            consumers=lambda _: (),
+            consumers=bench.consumers,
             claimants=lambda: bench.claimants,
             stopped=lambda: bench.stopped,
             undefine=lambda server: bench.domains.pop(server, None),

@@ -126,6 +126,7 @@ def test_what_nova_allocates_no_more_after_a_rebuild_failed_is_reserved_while_it
     classes(bench, {handle})
     with pytest.raises(CleaningFailed):
         bench.service.rebuild([handle], SERVER)
+    bench.given_back.add(SERVER)
     bench.service.work()
     (part,) = classes(bench, {handle})
     assert (part.total, part.reserved, part.resources) == (1, 1, {handle})
@@ -133,5 +134,9 @@ def test_what_nova_allocates_no_more_after_a_rebuild_failed_is_reserved_while_it
     bench.service.rebuild([handle], SERVER)
     bench.service.work()
     (part,) = classes(bench, {handle})
-    assert (part.reserved, part.resources) == (0, {handle})
+    assert (part.reserved, part.resources) == (1, {handle}), "a rebuild allocates nothing"
     assert bench.host.ssds[ONE].content == {}
+    bench.given_back.clear()
+    bench.service.work()
+    (part,) = classes(bench, {handle})
+    assert (part.reserved, part.resources) == (0, {handle})

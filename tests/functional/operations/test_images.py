@@ -4,15 +4,17 @@ import pytest
 from nova import context as nova_context
 from nova.tests.functional.api.client import OpenStackApiException
 from nova.virt.libvirt import driver as libvirt_driver
+from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_accel.virt import save_room
 from tests.functional import base
 from tests.functional.operations.case import IMAGE, SSD, OperationsTestCase
-from tests.functional.operations.fates import EMPTY, KEPT
+from tests.functional.operations.fates import CLEAN, EMPTY, KEPT
 from tests.functional.operations.held import Had
 
 # Nova drops the allocation of a server that it could not rebuild; the handle is its own all the same.
 FAILED = KEPT.but(words="has, not clean, reserved", placement={"reserved"}, domains={True, False})
+UNBACKED = EMPTY.but(words="has, empty, reserved", placement={"reserved"}, domains={True, False})
 
 
 class ImagesTest(OperationsTestCase):
@@ -87,11 +89,29 @@ class RebuildTest(OperationsTestCase):
         had = self.boot_with_data(self.flavor_of(SSD))
         (held,) = had.handles
         self.five.device(held).erases = False
-        with pytest.raises(OpenStackApiException, match="'progress' is a required property"):
-            # Where casts are done when they are sent, the answer shows what came of it, and Nova's tests expect something else.
-            self.api.post_server_action(had.server["id"], {"rebuild": {"imageRef": IMAGE}})
-        self._wait_for_state_change(had.server, "ERROR")
+        self.fail_to_rebuild(had)
         self.after("rebuild whose cleaning fails", had.is_(FAILED))
         other = self.boot_with_data(self.flavor_of(SSD))
         self.boot(self.flavor_of(SSD), "ERROR")
         self.after("boot of others after that", had.is_(FAILED), other.is_(KEPT))
+
+    def test_a_rebuild_whose_guest_does_not_start_gives_nothing_away(self) -> None:
+        self.start_hosts(1)
+        had = self.boot_with_data()
+        with self.failing(libvirt_guest.Guest, "launch", RuntimeError("no such CPU")):
+            self.fail_to_rebuild(had)
+        self.after("rebuild whose guest does not start", had.is_(UNBACKED))
+        self.action(had.server, "ACTIVE", reboot={"type": "HARD"})
+        self.after("hard reboot after that", had.is_(UNBACKED))
+        self._rebuild_server(had.server, had.server["image"]["id"])
+        self.after("rebuild after that", had.is_(UNBACKED))
+        self.restart_compute_service("compute1")
+        self.after("restart of nova-compute after that", had.is_(UNBACKED))
+        self.delete(had.server)
+        self.after("delete after that", had.is_(CLEAN))
+
+    def fail_to_rebuild(self, had: Had) -> None:
+        with pytest.raises(OpenStackApiException, match="'progress' is a required property"):
+            # Where casts are done when they are sent, the answer shows what came of it, and Nova's tests expect something else.
+            self.api.post_server_action(had.server["id"], {"rebuild": {"imageRef": IMAGE}})
+        self._wait_for_state_change(had.server, "ERROR")

@@ -13,6 +13,7 @@ from tests.fakes.host import FakeSsd
 from tests.unit.laws import hardware
 from tests.unit.laws.base import is_down, is_up, mostly, which
 from tests.unit.laws.ground import Ground
+from tests.unit.laws.laws import what_is_promised_can_be_claimed
 from tests.unit.laws.servers import Servers
 from tests.unit.laws.sleep import Sleep
 from tests.unit.laws.world import FOREIGN, HOST, PMEM, SSD
@@ -30,7 +31,7 @@ MEANWHILE = (
 )
 
 troubles = st.one_of(
-    st.tuples(st.sampled_from(hardware.CALLS), st.sampled_from(["fail", "kill before", "kill after"])),
+    st.tuples(st.sampled_from(hardware.CALLS), st.sampled_from(["fail", "fail after", "kill before", "kill after"])),
     st.tuples(st.sampled_from(hardware.ERASING), st.sampled_from(["lie", "fail", "hang", "kill after"])),
     st.just(("libvirt", "gone")),
 )
@@ -57,6 +58,15 @@ class Compute(Sleep, Ground):
     @rule()
     def nova_audits(self):
         self.world.audit()
+
+    @is_up
+    @precondition(lambda self: not self.world.host.armed and not self.world.libvirt_is_gone)
+    @rule()
+    def it_is_quiet_for_a_while(self):
+        with self.world.may_be_killed():
+            self.world.settle()
+            self.world.audit()
+            what_is_promised_can_be_claimed(self.world)
 
     @is_up
     @rule(starts_again=mostly)

@@ -32,7 +32,7 @@ class TroubledHost:
         self.fake = host
         self.roots = host.roots
         self.armed: dict[str, str] = {}
-        """By call: "fail", "hang", "lie", "kill before" or "kill after"."""
+        """By call: "fail", "fail after", "hang", "lie", "kill before" or "kill after"."""
         self.meanwhile: dict[str, Callable[[], None]] = {}
         """What happens right before a call of a background job, which holds no lock that anybody else wants."""
         self.in_background = False
@@ -52,8 +52,7 @@ class TroubledHost:
                 return None
             self._before(name, trouble)
             answer = call(*args, **kwargs)
-            if trouble == "kill after":
-                self._kill()
+            self._after(name, trouble)
             return answer
 
         return troubled
@@ -67,6 +66,13 @@ class TroubledHost:
             raise PrivilegedCallError(name, "it went wrong this time")
         if trouble == "hang":
             raise DeviceLost(name, "the device does not answer")
+
+    def _after(self, name: str, trouble: str) -> None:
+        if trouble == "kill after":
+            self._kill()
+        if trouble == "fail after":
+            self.failures += 1
+            raise PrivilegedCallError(name, "it was done, but nobody heard of it")
 
     def _kill(self) -> None:
         self.on_kill()

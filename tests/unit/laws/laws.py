@@ -102,6 +102,17 @@ def what_nova_counts_stays(world: World, entries: Entries) -> None:
     assert not (world.nova.tracked & known) - resources
 
 
+def what_is_promised_can_be_claimed(world: World) -> None:
+    """Once everything has been told, Placement promises no more than Nova's tracker finds when a server comes for it."""
+    allocated = {handle for server in world.nova.servers.values() for handle in server.allocated()}
+    for plan in world.nova.offered:
+        for name, part in plan.classes.items():
+            free = part.total - part.reserved - len(part.resources & allocated)
+            assert free <= len(part.resources - world.nova.tracked), (
+                f"{name} of {plan.name} is promised and cannot be claimed"
+            )
+
+
 LAWS = (
     one_guest_at_most,
     content_is_kept,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from nova_accel.model import HandleId
+from nova_accel.provider_tree.apply import Leftover
 from nova_accel.provider_tree.plan import ProviderPlan
 from nova_accel.virt.evidence import MigrationFacts, ServerFacts
 from nova_accel.virt.reconcile import Claims, Moved, Placed
@@ -52,6 +53,8 @@ class Server:
     new: tuple[HandleId, ...] = ()
     unrescue_xml: str = ""
     """Of the domain that it had when it was rescued."""
+    given_back: frozenset[HandleId] = frozenset()
+    """What it keeps although Nova gave the allocation back, because a rebuild failed."""
     let_go: set[str] = field(default_factory=set)
     """What may be erased: it was released by this server, as a person sees it."""
 
@@ -87,7 +90,7 @@ class Server:
             yield Moved(self.uuid, frozenset(self.old), may_come_back=last.is_undecided)
 
     def counted(self) -> Iterator[HandleId]:
-        """What the tracker of this host counts for it, and Placement has allocations for."""
+        """What the tracker of this host counts for it."""
         if self.deleted:
             return
         if self.host == HERE:
@@ -97,6 +100,14 @@ class Server:
             yield from self.old
         if move is not None and move.destination == HERE:
             yield from self.new
+
+    def allocated(self) -> Iterator[HandleId]:
+        """What stands as taken by it, or by its migration, in Placement."""
+        return (handle for handle in self.counted() if handle not in self.given_back)
+
+    def consumer_of(self, handle: HandleId) -> str:
+        """Who has it in Placement: while a server moves, its migration has what it had before."""
+        return f"migration of {self.uuid}" if self.move is not None and handle in self.old else self.uuid
 
     def lets_go(self, handles: Iterable[HandleId]) -> None:
         """Note that it is done with handles of this host."""
@@ -136,6 +147,8 @@ class Nova:
         """What the tracker counts as given out, as of its last audit, claim or release."""
         self.offered: Sequence[ProviderPlan] = ()
         """What the last update of the provider tree left in Placement and in the tracker."""
+        self.providers: dict[HandleId, str] = {}
+        """Uuid of the provider of each handle that was ever in the tree."""
 
     def server(self, classes: tuple[str, ...]) -> Server:
         """A new server in the database."""
@@ -163,6 +176,19 @@ class Nova:
                 for handle in server.facts.claimed:
                     found.setdefault(handle, set()).add(server.uuid)
         return found
+
+    def consumers(self, place: Leftover) -> set[str]:
+        """Who has an allocation from it in Placement."""
+        here = {one for one, provider in self.providers.items() if place == Leftover(provider, one.resource_class)}
+        return {
+            one.consumer_of(handle) for one in self.servers.values() for handle in here.intersection(one.allocated())
+        }
+
+    def offers(self, plans: Sequence[ProviderPlan]) -> None:
+        """Take what an update of the provider tree says."""
+        self.offered = plans
+        for plan in plans:
+            self.providers |= {handle: plan.uuid for part in plan.classes.values() for handle in part.resources}
 
     def recount(self) -> None:
         """Begin an audit: what is not saved yet is forgotten (nova.compute.claims saves an instance before its resources)."""
@@ -198,4 +224,4 @@ class Nova:
 
     def _allocated(self) -> Iterator[HandleId]:
         for server in self.servers.values():
-            yield from server.counted()
+            yield from server.allocated()

@@ -83,6 +83,7 @@ class Moves(Servers):
             return
         server.migrations.append(Migration("migrating", HERE, HERE))
         server.old, server.new, server.task_state = server.handles, new, "resize_finish"
+        server.given_back -= set(new)
         self.world.undefine(server.uuid)
         server.handles = new
         with self.world.may_be_killed():

@@ -127,6 +127,8 @@ class Servers(Base):
         server.task_state = "rebuild_spawning"
         with self.world.may_be_killed():
             server.vm_state = "active" if self._rebuild(server) else "error"
+            if server.vm_state == "error":
+                server.given_back |= set(server.handles)
         server.task_state = None
 
     def _rebuild(self, server):
@@ -178,6 +180,7 @@ class Servers(Base):
         if handles is None:
             return
         server.handles, server.saved, server.host, server.task_state = handles, True, HERE, "spawning"
+        server.given_back -= set(handles)
         self.nova_spawns_again(server)
 
     def nova_spawns_again(self, server):

@@ -97,7 +97,7 @@ class World:
                 domains=self._domains,
                 facts=self.nova.facts,
                 changed=self.audit,
-                consumers=lambda _: ("somebody",),
+                consumers=self.nova.consumers,
                 others=self._others,
                 claims=self.nova.claims,
                 placed=self._placed,
@@ -182,9 +182,9 @@ class World:
     def update(self) -> None:
         """Nova updates its providers; without a plan it offers nothing of ours."""
         try:
-            self.nova.offered = self.up.providers(NODE, self.nova.tracked)
+            self.nova.offers(self.up.providers(NODE, self.nova.tracked))
         except AccelError:
-            self.nova.offered = ()
+            self.nova.offers(())
 
     # libvirt
 
