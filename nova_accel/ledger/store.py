@@ -1,7 +1,7 @@
 """Reads and writes the ledger. Each method is one transaction, on disk when it returns."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from nova_accel.exception import HandleUnavailable
 from nova_accel.ledger import left_behind
@@ -108,12 +108,18 @@ class Ledger:
         self.age.remember(count)
         return fresh
 
-    def give_back(self, handles: Iterable[HandleId], server: str) -> None:
-        """Undo a claim whose handles never reached a guest."""
+    def give_back(self, handles: Iterable[HandleId], server: str, doubts: Mapping[HandleId, str] | None = None) -> None:
+        """Undo a claim whose handles never reached a guest.
+
+        :param doubts: why nothing is proven any more about some of them
+        """
         with self._file.transaction() as connection:
             for handle in handles:
-                if required(connection, handle, server).server == server:
-                    apply(connection, handle, Event.GIVE_BACK, server=None, released=None)
+                if required(connection, handle, server).server != server:
+                    continue
+                apply(connection, handle, Event.GIVE_BACK, server=None, released=None)
+                if doubts and handle in doubts:
+                    apply(connection, handle, Event.HOST_USED_IT, server=None, released=None, reason=doubts[handle])
 
     def release(self, server: str, evidence: str) -> tuple[HandleId, ...]:
         """Note that a server is done with all it had: the content may be erased.

@@ -37,3 +37,6 @@ class Attacher(Protocol):
 
         :raises nova_accel.exception.AccelError: when that is not possible
         """
+
+    def is_as_before(self, candidate: Candidate) -> bool:
+        """Whether :meth:`take`, which failed, has left the device where it was."""

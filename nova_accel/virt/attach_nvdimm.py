@@ -57,3 +57,7 @@ class NvdimmAttacher:
 
     def undo(self, candidate: Candidate) -> None:
         """Nothing was done to it; its stable path stays, and leads to nothing else."""
+
+    def is_as_before(self, candidate: Candidate) -> bool:
+        """Always: nothing is done to it."""
+        return True

@@ -9,7 +9,7 @@ from nova_accel.model import PciAddress
 from nova_accel.xml.alias import alias_for
 from nova_accel.xml.hostdev import PciHostdev
 
-_VFIO = "vfio-pci"
+_VFIO, _NVME = "vfio-pci", "nvme"
 
 
 class PciAttacher:
@@ -58,6 +58,13 @@ class PciAttacher:
         if not self._is_unproven(candidate):  # the host shall not see what is on that
             self._host.bring_back(candidate.address)
             self._host.settle(candidate.address)
+
+    def is_as_before(self, candidate: Candidate) -> bool:
+        """Whether the kernel's nvme driver has it; of one that is not in its slot any more the next look says what is known."""
+        if self._is_unproven(candidate):  # that stays on vfio-pci from one guest to the next
+            return True
+        found = pci.read(self._host.roots, PciAddress.parse(candidate.address))
+        return found is None or found.incarnation != candidate.incarnation or found.kernel_driver == _NVME
 
     def _is_unproven(self, candidate: Candidate) -> bool:
         assert candidate.handle is not None

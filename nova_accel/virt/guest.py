@@ -66,8 +66,8 @@ class GuestPreparer:
                     candidate, attacher = self._found(handle, server)
                     self._take(candidate, attacher, server, fresh=handle in fresh, running=running)
                     taken.append(handle)
-            except AccelError:
-                self._undo(fresh, taken, server)
+            except AccelError as error:
+                self._undo(fresh, taken, server, str(error))
                 raise
 
     def _take(self, candidate: Candidate, attacher: Attacher, server: str, *, fresh: bool, running: bool) -> None:
@@ -91,15 +91,30 @@ class GuestPreparer:
         assert candidate.handle is not None
         return self._attachers[candidate.handle.kind].place(candidate)
 
-    def _undo(self, fresh: Collection[HandleId], taken: Collection[HandleId], server: str) -> None:
-        for handle in fresh:
-            try:
-                if handle in taken:
-                    candidate, attacher = self._found(handle, server)
-                    attacher.undo(candidate)
-            except AccelError as error:
-                LOG.warning("%s could not be taken back: %s", handle, error)
-        self._ledger.give_back(fresh, server)
+    def _undo(self, fresh: Collection[HandleId], taken: Collection[HandleId], server: str, why: str) -> None:
+        """Give back what the server did not have before; what is not where it was then is not to be offered as it is."""
+        stuck = {one: reason for one in fresh if one in taken and (reason := self._why_not_back(one, server))}
+        moved = [one for one in fresh if one not in taken and not self._is_as_before(one, server)]
+        doubts = dict.fromkeys(moved, f"could not be made ready for a guest: {why}")
+        self._ledger.give_back([one for one in fresh if one not in stuck], server, doubts)
+        for handle, reason in stuck.items():  # it was proven to be clean, so it may be erased
+            LOG.warning("%s could not be taken back, so it is cleaned: %s", handle, reason)
+            self._ledger.release_one(handle, server, f"it did not reach a guest, and did not come back: {reason}")
+
+    def _why_not_back(self, handle: HandleId, server: str) -> str:
+        try:
+            candidate, attacher = self._found(handle, server)
+            attacher.undo(candidate)
+        except AccelError as error:
+            return str(error)
+        return ""
+
+    def _is_as_before(self, handle: HandleId, server: str) -> bool:
+        try:
+            candidate, attacher = self._found(handle, server)
+        except HandleUnavailable:
+            return True  # it was not found, so nothing was done to it
+        return attacher.is_as_before(candidate)
 
     def _check_xml(self, handles: Sequence[HandleId], server: str, domain_xml: str) -> None:
         in_xml = _places(domain_xml)

@@ -67,3 +67,13 @@ def test_an_older_ledger_has_nothing_cleaned_that_another_server_has_now(host, w
     host.user_deletes(number=0)
     host.world.back_up_ledger()
     another_has_it_and_an_older_ledger_is_put_back(host, wish, runs=False)
+
+
+def test_what_could_not_be_taken_back_of_a_claim_is_not_offered_on_vfio_pci(host):
+    host.namespaces_are_changed(number=0, what="disable or enable")
+    host.something_goes_wrong_next(trouble=("bring_back", "fail"))
+    host.nova_builds_a_server(wish=(SSD, PMEM))
+    host.laws()
+    host.world.settle()
+    host.laws()
+    assert {one.bound_to for one in host.world.fake.ssds.values()} == {"nvme"}
