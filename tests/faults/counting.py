@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -30,10 +31,13 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(wanted.keep or tempfile.mkdtemp(prefix="nova-accel-faults-"))
     rows: dict[str, table.Row] = {jobs.fault_of(one): table.Row(jobs.fault_of(one)) for one in tries}
     good = True
-    for one, outcome in jobs.run(tries, template(folder / "template"), folder, wanted.jobs):
+    for done, (one, outcome) in enumerate(jobs.run(tries, template(folder / "template"), folder, wanted.jobs), 1):
         rows[jobs.fault_of(one)].add(outcome)
         good = good and outcome.is_good
-        _report(jobs.title(one), outcome)
+        print(f"{done:3} of {len(tries)}, {time.monotonic() - began:4.0f} s: {jobs.title(one)}", flush=True)
+        _report(outcome)
+    if good and not wanted.keep:
+        shutil.rmtree(folder)
     print("\n".join(table.printed(list(rows.values()))))
     print(
         f"{len(tries)} tries in {time.monotonic() - began:.0f} s"
@@ -65,9 +69,7 @@ def _is_wanted(title: str, wanted: argparse.Namespace) -> bool:
     return not wanted.only or any(words in title for words in wanted.only)
 
 
-def _report(title: str, outcome: Outcome) -> None:
-    if not outcome.is_good:
-        print(f"{title}:", flush=True)
+def _report(outcome: Outcome) -> None:
     for rule, sentence in outcome.found:
         print(f"    {rule.value}: {sentence}", flush=True)
     if outcome.broken:

@@ -76,14 +76,16 @@ def test_a_transition_without_a_scene_is_noticed():
 
 
 @needs_files
-def test_a_killed_nova_compute_leaks_loses_and_gives_away_twice_nothing():
+def test_a_killed_nova_compute_leaks_loses_and_gives_away_twice_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     done = faults("--quick")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not list(tmp_path.glob("nova-accel-faults-*")), "a good run leaves nothing"
     assert done.stdout.splitlines()[-2].split() == ["all", "3", "0", "0", "0", "0", "0"]
 
 
 @needs_files
-def test_a_cleaning_that_does_nothing_is_counted_as_a_leak():
-    done = faults("--sabotage", "--only", "killed after assigned, release")
+def test_a_cleaning_that_does_nothing_is_counted_as_a_leak(tmp_path):
+    done = faults("--sabotage", "--keep", str(tmp_path), "--only", "killed after assigned, release")
     assert done.returncode == 1, done.stdout + done.stderr
     assert int(done.stdout.splitlines()[-2].split()[2]) > 0
