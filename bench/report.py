@@ -49,6 +49,7 @@ def _started(one: Rounds) -> list[Row]:
         ("  a round in the background", _ms(one.round_ms), _beside(one.round_ms, one.audit_ms)),
         ("    of it, asking Nova's database", _ms(one.claims_ms), ""),
         ("    of it, comparing with the ledger", _ms(one.reconcile_ms), ""),
+        ("  once after a start, asking Placement", _ms(one.allocations_ms), _beside(one.allocations_ms, one.audit_ms)),
     ]
 
 

@@ -12,6 +12,7 @@ from nova_accel.drivers import loading
 from nova_accel.virt import driver as virt_driver
 from nova_accel.virt import nova_private
 from nova_accel.virt.service import AccelService
+from nova_accel.virt.unbacked import Unbacked
 from tests.functional import base
 
 
@@ -28,6 +29,8 @@ class Rounds:
     """That compared with the ledger."""
     round_ms: float
     """All of it, and the look at the host."""
+    allocations_ms: float
+    """Once, in the first round: who has all that in Placement."""
     audit_ms: float
     """Nova's own audit, which goes on as often, beside it."""
 
@@ -52,6 +55,7 @@ def measure(servers: int, rounds: int, watch: Watch) -> Rounds:
                 "claims": lambda: nova_private.claims(HOST),
                 "reconcile": lambda: accel.reconciler.reconcile(claims, tuple),
                 "round": accel.work,
+                "allocations": lambda: _ask_placement(accel),
                 "audit": lambda: manager.rt.update_available_resource(context.get_admin_context(), HOST),
             },
             max(rounds // 10, 2),
@@ -65,3 +69,7 @@ def _start(stage: Stage, driver: virt_driver.AccelLibvirtDriver) -> None:
     settings = conf.read(base.CONF)
     service = AccelService(settings, loading.load(settings), stage.machines[HOST], driver._nova_side(HOST))
     service.start(lambda work: None)
+
+
+def _ask_placement(accel: AccelService) -> None:
+    Unbacked(accel.ledger, accel._plans, accel._nova.consumers).ask()
