@@ -21,16 +21,23 @@ def ssd(address=ONE, serial="SN1", **more):
 
 
 def xml_of(bench, *serials, server=SERVER):
+    return xml_with(bench, [ssd_handle(serial) for serial in serials], server)
+
+
+def xml_with(bench, handles, server):
     domain = etree.Element("domain")
     devices = etree.SubElement(domain, "devices")
-    for device in bench.service.guests.elements([ssd_handle(serial) for serial in serials], server):
+    for device in bench.service.guests.elements(handles, server):
         devices.append(device[1].to_element())
     return etree.tostring(domain).decode()
 
 
 def start(bench, *serials, server=SERVER):
-    handles = [ssd_handle(serial) for serial in serials]
-    bench.service.guests.prepare(handles, server, xml_of(bench, *serials, server=server))
+    start_with(bench, [ssd_handle(serial) for serial in serials], server)
+
+
+def start_with(bench, handles, server):
+    bench.service.guests.prepare(handles, server, xml_with(bench, handles, server))
 
 
 def providers(bench, claimed=None):

@@ -1,11 +1,11 @@
 """What a server keeps although Nova gave its allocation back, because a rebuild failed, is reserved in Placement."""
 
 import pytest
-from lxml import etree
 
 from nova_accel.ledger.states import State
 from tests.fakes.pmem import FakeNamespace
-from tests.unit.test_service import ONE, OTHER, SERVER, TWO, ssd
+from tests.unit.conftest import ssd_handle
+from tests.unit.test_service import ONE, OTHER, SERVER, TWO, ssd, start, start_with
 
 BOTH = {"SN1": 0, "SN2": 0}
 
@@ -14,18 +14,9 @@ BOTH = {"SN1": 0, "SN2": 0}
 def bench(make_bench):
     """An SSD for each of two servers."""
     bench = make_bench(ssd(ONE, "SN1"), ssd(TWO, "SN2"))
-    give(bench, {"SN1": SERVER, "SN2": OTHER})
+    start(bench, "SN1")
+    start(bench, "SN2", server=OTHER)
     return bench
-
-
-def give(bench, servers):
-    """Let guests start, each with a device."""
-    for identity, server in servers.items():
-        handles = [bench.entry(identity).handle]
-        domain = etree.Element("domain")
-        for _, element in bench.service.guests.elements(handles, server):
-            etree.SubElement(domain, "devices").append(element.to_element())
-        bench.service.guests.prepare(handles, server, etree.tostring(domain).decode())
 
 
 def reserved(bench):
@@ -37,10 +28,6 @@ def reserved(bench):
     return {plan.name.rpartition("_")[2]: part.reserved for plan in plans for part in plan.classes.values()}
 
 
-def rebuild(bench, server, *identities):
-    bench.service.rebuild([bench.entry(identity).handle for identity in identities], server)
-
-
 def asked_in_a_round(bench):
     bench.asked.clear()
     bench.service._unbacked.ask()
@@ -48,14 +35,14 @@ def asked_in_a_round(bench):
 
 
 def test_what_has_its_allocation_is_not_reserved(bench):
-    rebuild(bench, SERVER, "SN1")
+    bench.service.rebuild([ssd_handle("SN1")], SERVER)
     assert reserved(bench) == BOTH
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_rebuild_that_fails_after_the_devices_were_erased(bench, times):
     assert reserved(bench) == BOTH
-    rebuild(bench, SERVER, "SN1")
+    bench.service.rebuild([ssd_handle("SN1")], SERVER)
     assert reserved(bench) == BOTH, "it is going on"
     bench.given_back.add(SERVER)
     for _ in range(times):
@@ -74,7 +61,7 @@ def test_placement_is_asked_about_everything_once_and_then_about_what_was_rebuil
     bench.service.providers("node", [])
     assert asked_in_a_round(bench) == 2
     assert asked_in_a_round(bench) == 0
-    rebuild(bench, SERVER, "SN1")
+    bench.service.rebuild([ssd_handle("SN1")], SERVER)
     assert asked_in_a_round(bench) == 1
     bench.service.release(SERVER, "Nova deleted it")
     assert asked_in_a_round(bench) == 0
@@ -94,17 +81,18 @@ def test_where_placement_does_not_answer_everything_is_asked_about_again(bench, 
 
 def test_what_another_server_has_of_the_same_region_does_not_stand_for_it(make_bench):
     bench = make_bench(namespaces=[FakeNamespace("namespace0.0", "ns0"), FakeNamespace("namespace0.1", "ns1")])
-    one, two = sorted(handle.identity for handle in bench.service.ledger.entries())
-    give(bench, {one: SERVER, two: OTHER})
+    one, two = bench.service.ledger.entries()
+    start_with(bench, [one], SERVER)
+    start_with(bench, [two], OTHER)
     assert list(reserved(bench).values()) == [0]
     bench.given_back.add(SERVER)
-    rebuild(bench, SERVER, one)
+    bench.service.rebuild([one], SERVER)
     assert list(reserved(bench).values()) == [1]
 
 
 def test_what_may_be_of_its_migration_stands_for_it(bench, monkeypatch):
     """The way back from a move would fail if it were reserved."""
-    rebuild(bench, SERVER, "SN1")
+    bench.service.rebuild([ssd_handle("SN1")], SERVER)
     monkeypatch.setattr(bench.service._unbacked, "_consumers", lambda _: ["33333333-3333-4333-8333-333333333333"])
     assert reserved(bench) == BOTH
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from nova_accel.exception import AccelError
+from nova_accel.virt.unbacked import Unbacked
 from tests.fakes.host import FakeSsd
 from tests.unit.laws.machine import Host
 from tests.unit.laws.world import PMEM, SSD
@@ -77,3 +78,17 @@ def test_what_could_not_be_taken_back_of_a_claim_is_not_offered_on_vfio_pci(host
     host.world.settle()
     host.laws()
     assert {one.bound_to for one in host.world.fake.ssds.values()} == {"nvme"}
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_what_nova_gave_back_after_a_rebuild_is_promised_to_nobody(host, monkeypatch, asks):
+    """The law that says so breaks where Placement is not asked."""
+    host.nova_builds_a_server(wish=(SSD,))
+    host.something_goes_wrong_next(trouble=("hand_over", "fail"))
+    host.user_rebuilds(number=0)
+    if asks:
+        host.it_is_quiet_for_a_while()
+        return
+    monkeypatch.setattr(Unbacked, "ask", lambda self: False)
+    with pytest.raises(AssertionError, match="is promised and cannot be claimed"):
+        host.it_is_quiet_for_a_while()
