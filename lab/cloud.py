@@ -145,10 +145,6 @@ class Cloud:
         """Ask for an image of a server; its id."""
         return str(self.act(uuid, "createImage", {"name": name})["image_id"])
 
-    def console(self, uuid: str) -> str:
-        """What the guest has written to its console."""
-        return str(self.act(uuid, "os-getConsoleOutput", {})["output"])
-
     def providers(self) -> list[Provider]:
         """All resource providers."""
         listed = self.placement.get("/resource_providers")["resource_providers"]

@@ -126,7 +126,7 @@ def restart(lab: Lab, server: str) -> list[guest.SeenPmem]:
     """Stop and start a server; what its guest then sees."""
     lab.cloud.act(server, "os-stop")
     servers.wait_for_status(lab, server, "SHUTOFF")
-    lab.machine.channel.run(f": > /var/lib/nova/instances/{server}/console.log")
+    lab.machine.channel.run(f": > {servers.CONSOLE.format(uuid=server)}")
     lab.cloud.act(server, "os-start")
     servers.wait_for_status(lab, server, "ACTIVE")
     return guest.seen_pmem(servers.wait_for_console(lab, server))

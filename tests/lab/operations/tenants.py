@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 
 from lab import guest, servers
-from lab.cloud import Refused
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
 from lab.steps import wait_for
@@ -65,7 +64,7 @@ def boot(lab: Lab, chance: Chance, name: str, wants: Mapping[str, str], words: s
 
 def with_devices(lab: Lab, tenant: Tenant) -> Tenant:
     """A tenant as it is known from what its running guest sees now, and has written to."""
-    _, text = guest.last_boot(_console(lab, tenant.server))
+    _, text = guest.last_boot(servers.console(lab, tenant.server))
     serials = [one.serial for one in guest.seen(text)]
     assert all(one.wrote for one in guest.seen_pmem(text))
     ssds = tuple(ssd for serial in serials for ssd in lab.wish.scenario.ssds if ssd.serial == serial)
@@ -107,13 +106,13 @@ class Boot:
 
     def _ready(self) -> str | None:
         self._lab.check()
-        booted, text = guest.last_boot(_console(self._lab, self._server))
+        booted, text = guest.last_boot(servers.console(self._lab, self._server))
         return text if booted not in ("", self._before) and guest.is_ready(text) else None
 
 
 def boot_id(lab: Lab, tenant: Tenant) -> str:
     """What tells one run of a guest's kernel from the next."""
-    return guest.last_boot(_console(lab, tenant.server))[0]
+    return guest.last_boot(servers.console(lab, tenant.server))[0]
 
 
 def reads_now(lab: Lab, tenant: Tenant) -> tuple[str, ...]:
@@ -129,13 +128,6 @@ def reads_now(lab: Lab, tenant: Tenant) -> tuple[str, ...]:
     return tuple(sorted(holds.values()))
 
 
-def _console(lab: Lab, server: str) -> str:
-    try:
-        return lab.cloud.console(server)
-    except Refused:  # not while it changes its state
-        return ""
-
-
 def _last_beat(lab: Lab, tenant: Tenant) -> guest.Beat:
-    _, text = guest.last_boot(_console(lab, tenant.server))
+    _, text = guest.last_boot(servers.console(lab, tenant.server))
     return (guest.beats(text) or [guest.Beat(0, {})])[-1]
