@@ -81,6 +81,7 @@ def _create(created: Any) -> Any:
 
 def _managed_save(saved: Any) -> Any:
     def managed_save(domain: Any, flags: int) -> None:
+        _refuse_unless(not getattr(domain, "cannot_be_saved", False), "the image cannot be written")
         domain.saved = etree.fromstring(domain.XMLDesc(0))
         del domain.saved.attrib["id"]
         saved(domain, flags)
@@ -112,7 +113,8 @@ def _define(defined: Any) -> Any:
         before = known.get(domain.UUIDString())
         if before is not None:
             domain._has_saved_state = before._has_saved_state
-            domain.takes_no_more = getattr(before, "takes_no_more", False)
+            domain.does_not_take = getattr(before, "does_not_take", ())
+            domain.cannot_be_saved = getattr(before, "cannot_be_saved", False)
             if before._has_saved_state:
                 domain.saved = before.saved
                 domain.in_guest = before.in_guest
@@ -128,7 +130,7 @@ def _attach(attached: Any) -> Any:
         if not _is_ours(element):
             attached(domain, xml, flags)
             return
-        _refuse_unless(not getattr(domain, "takes_no_more", False), "no more devices fit")
+        _refuse_unless(_alias(element) not in getattr(domain, "does_not_take", ()), "the device does not fit")
         domain.ever_ours.add(_address(element))
         if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
             domain.as_defined.find("devices").append(copy.deepcopy(element))
@@ -154,9 +156,9 @@ def _detach(detached: Any) -> Any:
             )
         if flags & fakelibvirt.VIR_DOMAIN_AFFECT_LIVE:
             _refuse_unless(at in domain.in_guest, "no such device in the guest")
-            if not getattr(domain, "does_not_let_go", False):
+            if _alias(element) not in getattr(domain, "does_not_let_go_of", ()):
                 del domain.in_guest[at]
-                _tell_that_it_left(domain, element.find("alias").get("name"))
+                _tell_that_it_left(domain, _alias(element))
 
     return detach
 
@@ -194,8 +196,12 @@ def _ours(domain: etree._Element) -> dict[tuple[str, ...], etree._Element]:
 
 
 def _is_ours(element: etree._Element) -> bool:
+    return element.tag == "hostdev" and _alias(element).startswith("ua-")
+
+
+def _alias(element: etree._Element) -> str:
     alias = element.find("alias")
-    return element.tag == "hostdev" and alias is not None and alias.get("name", "").startswith("ua-")
+    return alias.get("name", "") if alias is not None else ""
 
 
 def _address(hostdev: etree._Element) -> tuple[str, ...]:

@@ -92,29 +92,64 @@ class SuspendTest(OperationsTestCase):
             self._wait_for_action_fail_completion(had.server, "suspend", "compute_suspend_instance")
         self.after_kept("suspend refused for want of room", had)
 
-    def test_a_guest_that_does_not_let_go_goes_on_with_all_it_had(self) -> None:
+    def of_two(self) -> tuple[Had, str, str]:
+        """A server with two SSDs, and their aliases in the order in which its guest has them."""
         had = self.boot_with_data(self.flavor_of(SSD, SSD))
-        guest = self.connections["compute1"].lookupByUUIDString(had.server["id"])
-        guest.does_not_let_go = True
+        first, second = (
+            str(one.get("name")) for one in base.elements(self.domain_xml(had.server), "devices/hostdev/alias")
+        )
+        return had, first, second
+
+    def not_suspended(self, had: Had, operation: str) -> None:
         self.api.post_server_action(had.server["id"], {"suspend": {}})
+        self._wait_for_action_fail_completion(had.server, "suspend", "compute_suspend_instance")
         server = self._wait_for_state_change(had.server, "ACTIVE")
         assert server["OS-EXT-STS:task_state"] is None
-        self.after_kept("suspend of a guest that does not let go", had)
-        guest.does_not_let_go = False
+        self.after_kept(operation, had)
+
+    def not_resumed(self, had: Had, operation: str, status: str = "SUSPENDED") -> None:
+        self.api.post_server_action(had.server["id"], {"resume": {}})
+        self._wait_for_action_fail_completion(had.server, "resume", "compute_resume_instance")
+        self._wait_for_state_change(had.server, status)
+        self.after(operation, had.is_(SUSPENDED))
+
+    def test_a_guest_that_does_not_let_go_goes_on_with_all_it_had(self) -> None:
+        had, first, second = self.of_two()
+        guest = self.guest_of(had)
+        guest.does_not_let_go_of = (first, second)
+        self.not_suspended(had, "suspend of a guest that does not let go")
+        guest.does_not_let_go_of = (second,)
+        self.not_suspended(had, "suspend of a guest that does not let go of the second")
+        guest.does_not_let_go_of = ()
         self.suspended(had)
         self.after("suspend once it lets go", had.is_(SUSPENDED))
 
-    def test_a_guest_that_takes_no_device_back_stays_suspended_with_what_was_saved(self) -> None:
-        had = self.boot_with_data(self.flavor_of(SSD, SSD))
+    def test_a_guest_that_cannot_be_saved_has_back_what_had_left_it(self) -> None:
+        had, _, _ = self.of_two()
+        self.guest_of(had).cannot_be_saved = True
+        self.not_suspended(had, "suspend of a guest that cannot be saved")
+
+    def test_a_guest_that_does_not_take_a_device_back_stays_suspended_with_what_was_saved(self) -> None:
+        had, first, second = self.of_two()
         self.suspended(had)
-        self.guest_of(had).takes_no_more = True
-        self.api.post_server_action(had.server["id"], {"resume": {}})
-        self._wait_for_action_fail_completion(had.server, "resume", "compute_resume_instance")
-        self._wait_for_state_change(had.server, "SUSPENDED")
-        self.after("resume that failed", had.is_(SUSPENDED))
-        self.guest_of(had).takes_no_more = False
+        for refused, which in ((first, "first"), (second, "second")):
+            self.guest_of(had).does_not_take = (refused,)
+            self.not_resumed(had, f"resume that fails at the {which} device")
+        self.guest_of(had).does_not_take = ()
         self.action(had.server, "ACTIVE", resume={})
         self.after_kept("resume after that", had)
+
+    def test_a_guest_that_runs_without_its_devices_has_them_again_after_a_hard_reboot(self) -> None:
+        had, _, second = self.of_two()
+        self.suspended(had)
+        self.guest_of(had).does_not_take = (second,)
+        self.guest_of(had).cannot_be_saved = True
+        self.not_resumed(had, "resume that fails, and the guest cannot be saved again", "ERROR")
+        assert "runs without all of its devices until a hard reboot" in self.fault(had.server)
+        self.guest_of(had).does_not_take = ()
+        self.guest_of(had).cannot_be_saved = False
+        self._reboot_server(had.server, hard=True)
+        self.after_kept("hard reboot of a server that ran without its devices", had)
 
     def test_a_suspended_server_that_is_started_hard_has_its_ssd_again(self) -> None:
         had = self.boot_with_data(self.flavor_of(SSD))
