@@ -94,7 +94,7 @@ def choose_for_all(methods: Sequence[Method], abilities: ControllerAbilities, si
             serial,
             f"{outside} bytes of it are in none of its namespaces, where a guest may have left something that only sanitize reaches, "
             f"and [nova_accel] {_OPTION} has no sanitize that it offers; make one namespace of all of it (nvme delete-ns, create-ns, "
-            "attach-ns), then: nova-accel device clean",
+            f"attach-ns), then: nova-accel device clean {serial}",
         )
     return method
 

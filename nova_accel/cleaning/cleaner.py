@@ -27,7 +27,7 @@ LOG = logging.getLogger(__name__)
 _READ_AGAIN = timedelta(seconds=60)
 _HOLDS_DATA = (
     "holds data that no server released, so it is not erased; "
-    "if nobody needs it, say: nova-accel device clean --erase-foreign-data"
+    "if nobody needs it, say: nova-accel device clean {} --erase-foreign-data"
 )
 _CLEAN = "clean"
 _UNPROVEN = "offered again with what is on it: clean_methods is none"
@@ -111,6 +111,8 @@ class Cleaner:
                 self._note_success(handle, attempt, entry, proof)
             except AccelError as error:
                 self._ledger.wiping_failed(handle.id, f"could not be cleaned for a rebuild of its server: {error}")
+                if isinstance(error, DeviceLost):
+                    self._ledger.quarantine(handle.id, str(error))
                 self._note_failure(handle, attempt, entry, error)
                 raise
             self._ledger.wiped(handle.id, f"{proof.method}, then {proof.verified}")
@@ -173,15 +175,17 @@ class Cleaner:
             self._tried.pop(handle.id, None)
             LOG.info("%s was read as a whole, holds nothing and is available", handle.id)
             return True
-        self._ledger.explain(handle.id, f"{nonzero} {_HOLDS_DATA}")
-        LOG.warning("%s is not offered: %s %s", handle.id, nonzero, _HOLDS_DATA)
+        reason = f"{nonzero} {_HOLDS_DATA.format(handle.id.identity)}"
+        self._ledger.explain(handle.id, reason)
+        LOG.warning("%s is not offered: %s", handle.id, reason)
         return False
 
     def _fail(self, handle: AttachHandle, attempt: Attempt, entry: Entry, error: AccelError) -> None:
         lost = isinstance(error, DeviceLost)
         by_itself = not lost and not self._policy.one_time_use
         retry_at = retries.next_at(entry.failures + 1, self._policy.attempts, self._clock()) if by_itself else None
-        then = f"tried again at {retry_at}" if retry_at else "not tried again by itself: nova-accel device clean does"
+        again = f"not tried again by itself, but by: nova-accel device clean {handle.id.identity}"
+        then = f"tried again at {retry_at}" if retry_at else again
         if lost:
             self._ledger.quarantine(handle.id, str(error))
         self._ledger.cleaning_failed(handle.id, f"{error}; {then}", retry_at)

@@ -53,12 +53,22 @@ class DeviceClean(Acting):
             "Refused if Nova or libvirt say that the server may have it or come back to it.",
         )
         parser.add_argument(
+            "--purged",
+            action="store_true",
+            help="With --left-by: also if Nova's database does not know that server any more, because its row was archived or purged. "
+            "Make sure first that nova-compute asks the right database.",
+        )
+        parser.add_argument(
             "--wait", action="store_true", help="Wait until it is done; Ctrl-C ends the waiting, not the cleaning."
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Ask for it; with ``--wait`` the exit status is 0 when the device became available."""
+        if parsed_args.purged and parsed_args.left_by is None:
+            raise CannotBeCleaned(
+                parsed_args.identity, "--purged says something about --left-by SERVER, which is missing"
+            )
         ledger = self.app.ledger()
         identity = self._cleanable(ledger, parsed_args)
         try:
@@ -93,7 +103,7 @@ def _ask(ledger: Ledger, identity: str, parsed_args: argparse.Namespace) -> str:
         ledger.operator.done_by(identity, parsed_args.done_by)
         return f"{identity}: nova-compute was asked; it will be read back, and available if it is empty"
     if parsed_args.left_by is not None:
-        ledger.left_behind.ask(identity, parsed_args.left_by)
+        ledger.left_behind.ask(identity, parsed_args.left_by, purged=parsed_args.purged)
         return f"{identity}: nova-compute was asked; {_LEFT.format(server=parsed_args.left_by, identity=identity)}"
     foreign = parsed_args.erase_foreign_data
     before = ledger.operator.ask_for_cleaning(identity, erase_foreign_data=foreign)

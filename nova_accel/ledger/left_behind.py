@@ -21,6 +21,8 @@ class Wish:
 
     handle: HandleId
     server: str
+    purged: bool = False
+    """Whether the operator says that Nova's database does not know the server any more, because its row was purged."""
 
 
 class LeftBehind:
@@ -29,10 +31,11 @@ class LeftBehind:
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
 
-    def ask(self, identity: str, server: str) -> Entry:
+    def ask(self, identity: str, server: str, *, purged: bool = False) -> Entry:
         """Have a handle released and cleaned that a server left behind, if nova-compute finds that it did.
 
         :param server: in full, as a proof that it is the one that is meant
+        :param purged: whether that Nova's database does not know the server is not against it
         :returns: the entry as it was before
         :raises HandleUnavailable: when the ledger does not know it, or does not give it to that server
         """
@@ -42,17 +45,25 @@ class LeftBehind:
                 whose = f" to server {known.server}" if known.state is State.ASSIGNED else ""
                 raise HandleUnavailable(identity, WHO, f"it is {known.state.value}{whose}, not assigned to {server}")
             connection.execute("UPDATE handle SET asked = ? WHERE identity = ?", (now(), identity))
-            connection.execute("INSERT OR REPLACE INTO left_behind VALUES (?, ?, 0)", (identity, server))
+            connection.execute(
+                "INSERT OR REPLACE INTO left_behind (identity, server, released, purged) VALUES (?, ?, 0, ?)",
+                (identity, server, purged),
+            )
             count_word(connection)
         return known
 
     def wishes(self) -> tuple[Wish, ...]:
         """What is asked for; of those only that can still be meant, because the ledger gives the handle to that server."""
-        asked = " WHERE state = ? AND EXISTS (SELECT 1 FROM left_behind AS word WHERE NOT word.released"
-        same = " AND word.identity = handle.identity AND word.server = handle.server)"
         with self._file.connection() as connection:
-            found = map(entry, connection.execute(ENTRIES + asked + same, (State.ASSIGNED.value,)).fetchall())
-            return tuple(Wish(one.handle, one.server or "") for one in found)
+            assigned = connection.execute(ENTRIES + " WHERE state = ?", (State.ASSIGNED.value,)).fetchall()
+            words = connection.execute("SELECT identity, server, purged FROM left_behind WHERE NOT released").fetchall()
+        purged = {(identity, server): bool(one) for identity, server, one in words}
+        having = [(one.handle, one.server or "") for one in map(entry, assigned)]
+        return tuple(
+            Wish(handle, server, purged[handle.identity, server])
+            for handle, server in having
+            if (handle.identity, server) in purged
+        )
 
     def grant(self, wish: Wish, evidence: str) -> None:
         """Release what a server left behind, and remember that; nothing when it does not have it any more."""

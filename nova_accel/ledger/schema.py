@@ -2,7 +2,7 @@
 
 import sqlite3
 
-VERSION = 4
+VERSION = 5
 APPLICATION_ID = 0x6E61636C  # "nacl"
 
 _CLEANING = """
@@ -30,6 +30,7 @@ CREATE TABLE left_behind (         -- what a server left on this host, as an ope
     identity       TEXT NOT NULL,
     server         TEXT NOT NULL,
     released       INTEGER NOT NULL,  -- 0: nova-compute has not seen yet whether that can be; 1: it was released
+    purged         INTEGER NOT NULL DEFAULT 0,  -- 1: the operator says that Nova's database need not know the server any more
     PRIMARY KEY (identity, server)
 ) STRICT, WITHOUT ROWID;
 """
@@ -84,6 +85,8 @@ ALTER TABLE handle ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;
     + _LEFT
 )
 
+_FROM_4 = "ALTER TABLE left_behind ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;\n"
+
 # A sighting of version 1 is only the last look's result; the next look makes it anew. Its serials must stay, because a
 # device on vfio-pci shows none.
 _FROM_1 = """
@@ -120,6 +123,8 @@ def prepare(connection: sqlite3.Connection) -> None:
             _run(connection, _FROM_2)
         elif version == 3:
             _run(connection, _LEFT)
+        elif version == 4:
+            _run(connection, _FROM_4)
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"it has schema {version}, this nova_accel knows {VERSION}")
 

@@ -13,7 +13,7 @@ from oslo_log import log as logging
 
 from nova_accel import conf
 from nova_accel.drivers import loading
-from nova_accel.exception import AccelError, ConfigurationError
+from nova_accel.exception import AccelError, ConfigurationError, NotALedger
 from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
@@ -54,6 +54,8 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         self._accel: AccelService | None = None
         self._without_devices: set[str] = set()
         """Servers whose guest is about to start from what was saved of it, without their PCI devices."""
+        self._not_offered = ""
+        """What was said last of why nothing is offered; this is called too often to say it each time."""
         self._applier = Applier(nova_private.children)
 
     def init_host(self, host: str) -> None:
@@ -63,16 +65,16 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         """
         super().init_host(host)
         conf.register(CONF)
-        settings = conf.read(CONF)
-        if not settings.enabled_drivers:
-            return
         try:
+            settings = conf.read(CONF)
+            if not settings.enabled_drivers:
+                return
             drivers = loading.load(settings)
             self._accel = AccelService(settings, drivers, local_host(host), self._nova_side(host))
             self._accel.start(in_background)
         except ConfigurationError as error:
             raise nova_exception.InvalidConfiguration(str(error)) from error
-        except AccelError as error:
+        except NotALedger as error:
             raise nova_exception.InvalidConfiguration(f"[nova_accel] ledger_path: {error}") from error
         for_as_long_as_it_runs(self._accel.keep_working)
 
@@ -94,8 +96,11 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             unused = self._accel.leftovers.unused
             leftovers = self._applier.apply(provider_tree, nodename, plans, resources or (), unused)
             self._accel.leftovers.note(nodename, leftovers)
+            self._not_offered = ""
         except AccelError as error:  # whatever it is, it must not fail every claim and release on the host
-            LOG.error("No device of this host is offered for now: %s", error)
+            if str(error) != self._not_offered:
+                LOG.error("No device of this host is offered for now: %s", error)
+            self._not_offered = str(error)
             apply.hold(provider_tree, nodename, resources or ())
         except Exception:
             LOG.exception("No device of this host is offered for now")

@@ -79,13 +79,17 @@ def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_do
     return None
 
 
-def why_not_left(here: str, handle: HandleId, server: ServerFacts | None) -> str | None:
+def why_not_left(here: str, handle: HandleId, server: ServerFacts | None, *, purged: bool = False) -> str | None:
     """Why a server cannot have left a handle behind on this host, although an operator says so; None if nothing of Nova's is against it.
 
     What a failed move left is kept for as long as nobody says anything, because it may be the only copy. The operator says that it is not.
+
+    :param purged: whether the operator says too that Nova's database does not know the server any more
     """
     if server is None:
-        return "Nova's database does not know that server"
+        return (
+            None if purged else "Nova's database does not know that server; if it was deleted and purged, add --purged"
+        )
     if server.deleted:
         return None
     if server.task_state is not None:

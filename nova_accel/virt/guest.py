@@ -60,6 +60,8 @@ class GuestPreparer:
             return
         with self._inventory.devices_lock:
             fresh = self._ledger.claim(handles, server)
+            for handle in fresh:
+                LOG.info("%s is given to server %s", handle, server)
             taken: list[HandleId] = []
             try:
                 for handle in handles:

@@ -66,11 +66,11 @@ class OperatorsWord:
         if candidate is None or candidate.handle is None:
             return _NOT_HERE
         facts = self._nova.facts(wish.server)
-        why = why_not_left(self._nova.host, wish.handle, facts) or self._who_else(wish)
-        if why is not None or facts is None:
+        why = why_not_left(self._nova.host, wish.handle, facts, purged=wish.purged) or self._who_else(wish)
+        if why is not None:
             return why
         place = self._place(candidate)
-        is_away = facts.deleted or facts.host != self._nova.host
+        is_away = facts is None or facts.deleted or facts.host != self._nova.host
         left = {wish.server} & {*self._nova.stopped()} if is_away else set()
         why = self._whose_domain(place, but=left)
         if why is None and left:

@@ -26,12 +26,12 @@ LOG = logging.getLogger(__name__)
 
 _WITH_SECRETS = 1  # libvirt's VIR_DOMAIN_SAVE_IMAGE_XML_SECURE: else a password would be gone with the next definition
 
-# A server that is not built yet, or that failed, may claim what it never gets.
 # A failed one counts too: what it left behind may be the only copy.
 _UNFINISHED = [
     *("queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating", "finished"),
     *("confirming", "reverting", "error", "failed"),
 ]
+# A server that is not built yet, or that failed, may claim what it never gets.
 _WITHOUT_CLAIM = (vm_states.BUILDING, vm_states.ERROR, vm_states.DELETED, vm_states.SHELVED_OFFLOADED)
 
 
@@ -83,7 +83,6 @@ def server_facts(server: str) -> ServerFacts | None:
     try:
         instance = Instance.get_by_uuid(context, server, expected_attrs=["resources", "migration_context"])
     except nova_exception.InstanceNotFound:
-        LOG.warning("Server %s has devices of this host, but is not in Nova's database; they stay reserved", server)
         return None
     return ServerFacts(
         deleted=bool(instance.deleted),

@@ -22,7 +22,7 @@ from nova_accel.virt.reconcile import ClaimantsOf
 
 LOG = logging.getLogger(__name__)
 
-_WAITS = "waits for whoever cleans it: nova-accel device clean --done-by ([nova_accel] one_time_use)"
+_WAITS = "waits for whoever cleans it: nova-accel device clean {} --done-by NAME ([nova_accel] one_time_use)"
 
 FactsOf = Callable[[str], ServerFacts | None]
 
@@ -52,6 +52,8 @@ class Releaser:
         self._ledger = ledger
         self._cleaner = cleaner
         self._place = place
+        self._unknown: set[str] = set()
+        """Servers of which it was said that Nova's database does not know them."""
 
     def release(self, server: str, evidence: str) -> tuple[HandleId, ...]:
         """Note that a server is done with all it has on this host.
@@ -76,6 +78,7 @@ class Releaser:
         assigned = [e for e in self._ledger.entries().values() if e.state is State.ASSIGNED and e.server is not None]
         doubtful = [entry for entry in assigned if not self._is_in_domain(entry, domains)]
         known = {server: facts(server) for server in sorted({entry.server or "" for entry in doubtful})}
+        self._say_unknown(entry for entry in doubtful if known[entry.server or ""] is None)
         kept: set[HandleId] | None = None
         for entry in doubtful:
             # Where the device is away, it cannot be told from the domain's XML whether it is still meant.
@@ -138,6 +141,20 @@ class Releaser:
                 self._ledger.hand_on(entry.handle, entry.server or "", others.pop())
         return kept
 
+    def _say_unknown(self, entries: Iterable[Entry]) -> None:
+        """Say once of each server that Nova's database does not know it: what it has stays reserved until an operator says otherwise."""
+        unknown = {entry.server or "": entry.handle for entry in entries}
+        for server in sorted(unknown.keys() - self._unknown):
+            LOG.warning(
+                "%s stays reserved with its data for server %s, which is not in Nova's database; if it was deleted and purged: "
+                "nova-accel device clean %s --left-by %s --purged",
+                unknown[server],
+                server,
+                unknown[server].identity,
+                server,
+            )
+        self._unknown = set(unknown)
+
     def _is_in_domain(self, entry: Entry, domains: Mapping[str, Collection[str]]) -> bool:
         candidate = self._inventory.candidate(entry.handle)
         return candidate is not None and self._place(candidate) in domains.get(entry.server or "", ())
@@ -154,8 +171,9 @@ class Releaser:
             return
         for handle, entry in self._ledger.entries().items():
             waits = entry.state in (State.DIRTY, State.CLEAN_FAILED) and entry.may_be_erased and entry.retry_at is None
-            if waits and entry.asked is None and entry.reason != _WAITS:
-                self._ledger.explain(handle, _WAITS)
+            reason = _WAITS.format(handle.identity)
+            if waits and entry.asked is None and entry.reason != reason:
+                self._ledger.explain(handle, reason)
 
     def is_time(self) -> bool:
         """Whether something that failed is to be tried again now."""

@@ -122,7 +122,7 @@ def test_a_failure_is_tried_again_later_and_later_and_then_no_more(case):
     assert waited == [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30)]
     assert one.entry.state is State.CLEAN_FAILED
     assert one.entry.failures == 4
-    assert "it is not all zero; not tried again by itself: nova-accel device clean does" in one.entry.reason
+    assert "it is not all zero; not tried again by itself, but by: nova-accel device clean SN1" in one.entry.reason
     assert one.eraser.calls == ["erase", "put_away"] * 4
     assert [record["result"] for record in one.records()] == [str(failed())] * 4
 
@@ -252,6 +252,17 @@ def test_a_rebuild_that_cannot_wipe_fails_and_the_data_stays_reserved(case):
     assert one.eraser.calls == ["erase", "put_away"]
     one.cleaner.wipe(HANDLE, SERVER)
     assert (one.entry.failures, one.entry.reason) == (0, "")
+
+
+def test_what_hangs_as_it_is_wiped_for_a_rebuild_is_quarantined_and_stays_its_servers(case):
+    one = case(DeviceLost("erase", "it hangs"))
+    with pytest.raises(DeviceLost):
+        one.cleaner.wipe(HANDLE, SERVER)
+    assert (one.entry.state, one.entry.server, one.entry.is_quarantined) == (State.ASSIGNED, SERVER, True)
+    assert one.eraser.calls == ["erase"], "nothing touches it any more"
+    one.release()
+    assert not one.cleaner.settle(HANDLE)
+    assert one.eraser.calls == ["erase"]
 
 
 def test_nothing_is_wiped_for_a_server_that_does_not_have_it(case):

@@ -65,7 +65,7 @@ def test_what_others_clean_waits_and_says_for_what(make_bench, settings):
     bench.service.release(SERVER, "Nova deleted it")
     bench.service.work()
     assert bench.state("SN1") == "dirty"
-    assert "waits for whoever cleans it: nova-accel device clean --done-by" in bench.reason("SN1")
+    assert "waits for whoever cleans it: nova-accel device clean SN1 --done-by NAME" in bench.reason("SN1")
     assert bench.host.ssds[ONE].content == SECRET
     bench.service.ledger.operator.done_by("SN1", "the robot")
     bench.service.work()

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from nova_accel.exception import HandleUnavailable
+from nova_accel.ledger.left_behind import Wish
 from nova_accel.ledger.store import Ledger
 from nova_accel.virt.evidence import MigrationFacts, ServerFacts
 from nova_accel.virt.reconcile import Claims, Moved
@@ -87,6 +88,41 @@ def test_what_nova_says_against_it_is_said_and_nothing_changes(bench, facts, why
     bench.servers[SERVER] = facts
     refused(bench, why)
     assert bench.domains == {SERVER: {ONE}}
+
+
+def test_what_a_server_has_that_was_purged_from_novas_database_is_kept_until_an_operator_says_so(bench, caplog):
+    bench.servers[SERVER] = None
+    bench.claimants.clear()
+    bench.domains.clear()
+    for _ in range(2):
+        bench.service.work()
+    assert (bench.state("SN1"), bench.host.ssds[ONE].content) == ("assigned", DATA)
+    command = f"nova-accel device clean SN1 --left-by {SERVER} --purged"
+    assert [line for line in caplog.messages if "is not in Nova's database" in line and command in line] == [
+        line for line in caplog.messages if command in line
+    ]
+    assert caplog.text.count(command) == 1
+    bench.service.ledger.left_behind.ask("SN1", SERVER, purged=True)
+    bench.service.work()
+    assert (bench.state("SN1"), bench.host.ssds[ONE].content) == ("available", {})
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_server_that_was_purged_and_whose_guest_runs_keeps_what_it_has(bench, running):
+    bench.servers[SERVER] = None
+    if running:
+        bench.stopped.clear()
+    bench.service.ledger.left_behind.ask("SN1", SERVER, purged=True)
+    bench.service.work()
+    assert (bench.state("SN1"), bench.domains) == (("assigned", {SERVER: {ONE}}) if running else ("available", {}))
+
+
+def test_that_a_server_was_purged_says_nothing_about_one_that_nova_knows(bench):
+    bench.servers[SERVER] = dataclasses.replace(FAILED, host="here", has=frozenset({A}))
+    bench.service.ledger.left_behind.ask("SN1", SERVER, purged=True)
+    bench.service.work()
+    assert (bench.state("SN1"), bench.host.ssds[ONE].content) == ("assigned", DATA)
+    assert "Nova says that it has it" in bench.reason("SN1")
 
 
 def test_a_guest_that_still_runs_here_keeps_it(bench):
@@ -230,3 +266,12 @@ def test_a_ledger_of_the_version_before_learns_to_remember_it(bench):
     older = Ledger(path)
     assert older.left_behind.wishes() == ()
     assert older.entries()[A].server == SERVER
+
+
+def test_what_was_asked_for_in_a_ledger_of_the_version_before_still_is(bench):
+    ledger = bench.service.ledger
+    ledger.left_behind.ask("SN1", SERVER)
+    with ledger._file.transaction() as connection:
+        connection.execute("ALTER TABLE left_behind DROP COLUMN purged")
+        connection.execute("PRAGMA user_version = 4")
+    assert Ledger(ledger.path).left_behind.wishes() == (Wish(A, SERVER),)

@@ -141,6 +141,20 @@ def test_the_server_that_left_it_must_be_the_one_that_has_it(run, ledger: Ledger
     assert (ledger.operator.changes(), ledger.left_behind.wishes()) == (0, ())
 
 
+def test_that_a_server_was_purged_is_handed_on_with_what_it_left(run, ledger: Ledger):
+    assert run("device", "clean", "S4EVUSED", "--left-by", SERVER, "--purged").status == 0
+    assert ledger.left_behind.wishes() == (Wish(USED, SERVER, purged=True),)
+
+
+def test_that_a_server_was_purged_wants_its_uuid(run, ledger: Ledger):
+    done = run("device", "clean", "S4EVUSED", "--purged")
+    assert (done.status, done.err) == (
+        1,
+        "S4EVUSED: --purged says something about --left-by SERVER, which is missing\n",
+    )
+    assert ledger.operator.changes() == 0
+
+
 @pytest.mark.parametrize("more", [("--erase-foreign-data",), ("--done-by", "the shredder")])
 def test_left_behind_and_anything_else_exclude_each_other(run, ledger: Ledger, more):
     with pytest.raises(SystemExit) as refused:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[3] / "docs/how-to/external_cleaner.sh"
-WAITS = "dirty: waits for whoever cleans it: nova-accel device clean --done-by ([nova_accel] one_time_use)"
+WAITS = "dirty: waits for whoever cleans it: nova-accel device clean S4DIRTY --done-by NAME ([nova_accel] one_time_use)"
 LISTED = f"""\
 S4WAITS CUSTOM_SSD 0000:01:00.0 {WAITS}
 S4FOREIGN CUSTOM_SSD 0000:02:00.0 dirty: nvme1n1 at byte 0 holds data that no server released, so it is not erased

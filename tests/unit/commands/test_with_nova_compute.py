@@ -66,7 +66,7 @@ def test_with_one_time_use_nothing_is_erased_and_the_list_says_what_is_waited_fo
     assert one_time.host.ssds["0000:01:00.0"].content == {0: b"a secret"}
     [row] = run("device", "list", "-f", "json").json
     assert row["state"] == "dirty"
-    assert "waits for whoever cleans it: nova-accel device clean --done-by" in row["why not available"]
+    assert "waits for whoever cleans it: nova-accel device clean SN1 --done-by NAME" in row["why not available"]
 
 
 def test_what_somebody_else_has_cleaned_is_read_back_and_written_down(run, one_time: Bench, record: Path):
