@@ -1,14 +1,20 @@
 """The options below ``[nova_accel]`` in nova.conf. Nothing is registered on import: call :func:`register`."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
-from oslo_config import cfg
+from oslo_config import cfg, types
+
+from nova_accel.exception import ConfigurationError
 
 GROUP = cfg.OptGroup(
     "nova_accel",
     title="Local SSDs and other host devices for guests",
     help="Devices of this host that nova-compute offers to guests. Without enabled_drivers nothing is offered.",
 )
+
+_CLEAN_METHODS = ("sanitize-block", "sanitize-crypto", "format", "format-crypto", "write-zeroes", "overwrite")
 
 OPTIONS = [
     cfg.ListOpt(
@@ -54,8 +60,12 @@ Example: ``pmem_namespaces = 6GB:ns0|ns1|ns2,LARGE:ns3``
         default=60,
         min=0,
         help="""
-Seconds between two looks at the host's devices. The default is that of Nova's own resource audit, so a change shows within two
-minutes. 0: look only when nova-compute starts.
+Seconds from one round to the next. A round looks at the host's devices, releases what servers that moved or were offloaded have left,
+compares the ledger with Nova's database, and tries again a ledger that could not be used. The default is that of Nova's own resource
+audit, so a change shows within two minutes. 0: a round only when nova-compute starts, when an operator asks for something and when a
+failed cleaning is due. Until then nothing of the above is done, and what has changed or was left behind stays as it is.
+
+Example: ``discovery_interval = 300``
 """,
     ),
     cfg.IntOpt(
@@ -71,7 +81,7 @@ Example: ``cleaning_workers = 8``
     ),
     cfg.ListOpt(
         "clean_methods",
-        default=["sanitize-block", "sanitize-crypto", "format", "format-crypto", "write-zeroes", "overwrite"],
+        default=[*_CLEAN_METHODS],
         help="""
 How an SSD may be erased once its server is gone, the best first: the first one that the SSD's controller offers is used. The result is
 read back in any case, see ``clean_verify``.
@@ -97,7 +107,10 @@ Example: ``clean_methods = format,write-zeroes``
             ("sample", "both ends, where partition tables lie, and 64 places by chance are read, 4 MiB each"),
         ],
         help="""
-How a device is read back after it was erased. What was never offered before is read as a whole in any case, because nobody erased it.
+How a device is read back after it was erased. The default is the only one that proves all of it. What was never offered before is read
+as a whole in any case, because nobody erased it.
+
+Example: ``clean_verify = sample``
 """,
     ),
     cfg.IntOpt(
@@ -106,7 +119,10 @@ How a device is read back after it was erased. What was never offered before is 
         min=60,
         help="""
 Seconds that one attempt to clean one device may take, reading it back included. The default is enough to write and read 15 TB at
-1.5 GB/s each. One that takes longer has failed: see ``clean_attempts``.
+1.5 GB/s each. One that takes longer has failed: see ``clean_attempts``. It holds too for reading a device before it is offered for the
+first time, which is then begun again. The ``nvme format`` of one SSD may take an hour at most, whatever stands here.
+
+Example: ``clean_timeout = 86400``
 """,
     ),
     cfg.IntOpt(
@@ -115,7 +131,10 @@ Seconds that one attempt to clean one device may take, reading it back included.
         min=1,
         help="""
 How often nova-compute tries to clean a device by itself: at once, and after each failure 1, 5 and then every 30 minutes later. After the
-last the device stays reserved until an operator says ``nova-accel device clean``.
+last the device stays reserved until an operator says ``nova-accel device clean``. The default waits once for each of these times: a
+process that had the device open, or a daemon that was restarted, is gone by then, and what fails still needs somebody who looks at it.
+
+Example: ``clean_attempts = 1``
 """,
     ),
     cfg.BoolOpt(
@@ -123,7 +142,10 @@ last the device stays reserved until an operator says ``nova-accel device clean`
         default=False,
         help="""
 Whether a device that was in a guest stays reserved until somebody else has cleaned it and said ``nova-accel device clean --done-by NAME``.
-Nothing of it is erased by nova-compute then; it is still read back as ``clean_verify`` says before it is offered again.
+Nothing of it is erased by nova-compute then; it is still read back as ``clean_verify`` says before it is offered again. The default is
+for hosts where nobody else cleans.
+
+Example: ``one_time_use = true``
 """,
     ),
     cfg.StrOpt(
@@ -131,7 +153,10 @@ Nothing of it is erased by nova-compute then; it is still read back as ``clean_v
         default="$state_path/nova_accel/cleaning.jsonl",
         help="""
 The file to which each attempt to clean a device adds one line of JSON, for an auditor: device, serial number, size, method, begin, end,
-verification, result and the server that had it.
+verification, result and the server that had it. A device whose line cannot be written is not offered. The default lies beside the ledger,
+where nova-compute may write. Empty: none is kept.
+
+Example: ``cleaning_record = /srv/audit/cleaning.jsonl``
 """,
     ),
     cfg.StrOpt(
@@ -144,6 +169,8 @@ verification, result and the server that had it.
         help="""
 What becomes of a server's devices when it is rebuilt. It keeps the same ones either way. The default is what a rebuild does to a local
 disk; ``keep`` is what it does to a volume.
+
+Example: ``on_rebuild = keep``
 """,
     ),
     cfg.BoolOpt(
@@ -152,7 +179,10 @@ disk; ``keep`` is what it does to a volume.
         help="""
 Whether a server with persistent memory may be suspended, and snapshotted cold. libvirt then saves all of that memory too, in
 /var/lib/libvirt/qemu/save and not encrypted, and writes it back when the server is resumed. That takes as much room there, which is looked
-for before, and as long as copying takes. False: such a server is refused with a sentence and goes on.
+for before, and as long as copying takes. False, the default: such a server is refused with a sentence and goes on, because a copy of a
+tenant's memory on the host's disk is something that an operator has to want.
+
+Example: ``suspend_with_pmem = true``
 """,
     ),
     cfg.IntOpt(
@@ -163,6 +193,8 @@ for before, and as long as copying takes. False: such a server is refused with a
         help="""
 An SSD that reports more than this as used of its life, in percent, is not offered any more. The default is the vendor's own estimate of
 its end; an SSD may go on beyond it.
+
+Example: ``ssd_wear_limit = 90``
 """,
     ),
     cfg.StrOpt(
@@ -170,7 +202,11 @@ its end; an SSD may go on beyond it.
         default="$state_path/nova_accel/ledger.sqlite",
         help="""
 The file that remembers which server has or had which device, and what is proven clean. It has to be on a local disk that survives a
-reboot of the host and that nova-compute's user can write to: without it no device is given away.
+reboot of the host and that nova-compute's user can write to: without it no device is given away. The default is below Nova's
+``state_path``, where nova-compute keeps what it must not lose. Nova's default of that is inside its own installation, which an upgrade may
+replace: set ``state_path``, or this.
+
+Example: ``ledger_path = /var/lib/nova/nova_accel/ledger.sqlite``
 """,
     ),
 ]
@@ -178,21 +214,21 @@ reboot of the host and that nova-compute's user can write to: without it no devi
 
 @dataclass(frozen=True)
 class Settings:
-    """The options' values, read once at nova-compute's start."""
+    """The options' values, read once at nova-compute's start; the defaults here are the options' own."""
 
     enabled_drivers: tuple[str, ...]
     nvme_ssd_filters: tuple[str, ...]
     discovery_interval_s: int
     ledger_path: str
+    cleaning_record: str
+    """Empty: none is kept."""
     pmem_namespaces: tuple[str, ...] = ()
     cleaning_workers: int = 4
-    clean_methods: tuple[str, ...] = ("format", "write-zeroes")
+    clean_methods: tuple[str, ...] = _CLEAN_METHODS
     clean_verify: str = "whole"
     clean_timeout_s: int = 6 * 3600
     clean_attempts: int = 4
     one_time_use: bool = False
-    cleaning_record: str = ""
-    """Empty: none is kept."""
     on_rebuild: str = "clean"
     suspend_with_pmem: bool = False
     ssd_wear_limit: int = 100
@@ -206,7 +242,12 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def read(conf: cfg.ConfigOpts) -> Settings:
-    """Read the values of the registered options."""
+    """Read the values of the registered options.
+
+    :raises ConfigurationError: for the first that oslo.config refuses
+    """
+    for option in OPTIONS:
+        _refuse_unless_valid(conf, option)
     group = conf[GROUP.name]
     return Settings(
         enabled_drivers=tuple(group.enabled_drivers),
@@ -225,6 +266,54 @@ def read(conf: cfg.ConfigOpts) -> Settings:
         suspend_with_pmem=group.suspend_with_pmem,
         ssd_wear_limit=group.ssd_wear_limit,
     )
+
+
+def written(conf: cfg.ConfigOpts) -> dict[str, list[str]]:
+    """What stands below ``[nova_accel]`` in the files, by option, each value in the order in which it is read."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    in_folders = [str(path) for folder in conf.config_dir or () for path in sorted(Path(folder).glob("*.conf"))]
+    for path in (*(conf.config_file or ()), *in_folders):
+        cfg.ConfigParser(path, sections).parse()
+    # oslo.config takes a section for the same in capitals too.
+    ours = [options for name, options in sections.items() if name.lower() == GROUP.name]
+    return {name: values for options in ours for name, values in options.items()}
+
+
+def _refuse_unless_valid(conf: cfg.ConfigOpts, option: cfg.Opt) -> None:
+    # oslo.config looks at a value only when it is asked for, and its sentence has not got the value.
+    try:
+        conf[GROUP.name][option.dest]
+    except cfg.Error as error:
+        raise ConfigurationError(option.dest, _as_written(conf, option), _expected(option, error)) from error
+
+
+def _as_written(conf: cfg.ConfigOpts, option: cfg.Opt) -> str:
+    """The environment goes before the files, and of these the last one counts; without either it is the default."""
+    in_environment = os.environ.get(f"OS_{GROUP.name}__{option.dest}".upper())
+    if in_environment is not None:
+        return in_environment
+    values = written(conf).get(option.dest) or [str(option.default)]
+    return ", ".join(values) if option.multi else values[-1]
+
+
+def _expected(option: cfg.Opt, error: cfg.Error) -> str:
+    if not isinstance(error, ValueError):  # such as a name after $ that is no option
+        return str(error)
+    if isinstance(option.type, types.Boolean):
+        return "it needs true or false"
+    if isinstance(option.type, types.Number):
+        return f"it needs {_number(option.type)}"
+    choices = getattr(option.type, "choices", None)
+    return f"it needs one of {', '.join(choices)}" if choices else str(error)
+
+
+def _number(kind: types.Number) -> str:
+    words = "a whole number" if isinstance(kind, types.Integer) else "a number"
+    if kind.min is not None and kind.max is not None:
+        return f"{words} from {kind.min} to {kind.max}"
+    if kind.min is not None:
+        return f"{words} of {kind.min} or more"
+    return words if kind.max is None else f"{words} of {kind.max} or less"
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:

@@ -44,6 +44,7 @@ def read(conf: cfg.ConfigOpts, files: Sequence[str] = (), folders: Sequence[str]
     """Parse the files given, or those that nova-compute would find by itself.
 
     :raises UnreadableConfiguration: when one is not there or cannot be parsed
+    :raises nova_accel.exception.ConfigurationError: when an option of ours cannot be right
     """
     _register(conf)
     args = [word for path in files for word in ("--config-file", path)]
@@ -96,9 +97,8 @@ def _site_packages() -> Path:
 
 def _configured(conf: cfg.ConfigOpts) -> Configured:
     uri = "qemu:///session" if conf.libvirt.virt_type == "qemu_session" else "qemu:///system"
-    files = tuple(conf.config_file or ())
     return Configured(
-        files=files,
+        files=tuple(conf.config_file or ()),
         settings=ours.read(conf),
         compute_driver=conf.compute_driver,
         device_specs=tuple(conf.pci.device_spec),
@@ -106,7 +106,7 @@ def _configured(conf: cfg.ConfigOpts) -> Configured:
         libvirt_uri=conf.libvirt.connection_uri or uri,
         root_helper=_root_helper(conf),
         helper_commands={str(context.pypath): _helper_command(conf, context.cfg_section) for context in CONTEXTS},
-        written=_written(files, conf.config_dir or ()),
+        written=frozenset(ours.written(conf)),
     )
 
 
@@ -121,10 +121,3 @@ def _helper_command(conf: cfg.ConfigOpts, section: str) -> tuple[str, ...]:
     files = [word for path in conf.config_file or () for word in ("--config-file", path)]
     folders = [word for path in conf.config_dir or () for word in ("--config-dir", path)]
     return (*_root_helper(conf), "privsep-helper", *files, *folders)
-
-
-def _written(files: Sequence[str], folders: Sequence[str]) -> frozenset[str]:
-    sections: dict[str, dict[str, list[str]]] = {}
-    for path in (*files, *(str(one) for folder in folders for one in sorted(Path(folder).glob("*.conf")))):
-        cfg.ConfigParser(path, sections).parse()
-    return frozenset(sections.get(ours.GROUP.name, {}))

@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[2] / "nova_accel"
 
 # From the values to the driver; a room may import itself and whatever stands in an earlier line.
 ORDER = [
-    {"model", "exception", "conf"},
+    {"model", "exception"},
+    {"conf"},
     {"parsers", "xml", "request", "privsep"},
     {"facts"},
     {"host"},

@@ -154,12 +154,22 @@ def test_another_connection_uri_is_followed(nova_conf):
     assert configuration.read(cfg.ConfigOpts(), [str(nova_conf)]).libvirt_uri == "qemu+unix:///system"
 
 
-@pytest.mark.parametrize("content", ["no section\n", "[nova_accel]\ndiscovery_interval = often\n"])
-def test_a_nova_conf_that_cannot_be_read_is_refused(run, nova_conf, content):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("no section\n", "the configuration cannot be read"),
+        ("[workarounds]\ndisable_rootwrap = often\n", "the configuration cannot be read: Value for option"),
+        (
+            "[nova_accel]\ndiscovery_interval = often\n",
+            "[nova_accel] discovery_interval = 'often' is not valid: it needs a whole number of 0 or more.",
+        ),
+    ],
+)
+def test_a_nova_conf_that_cannot_be_read_is_refused(run, nova_conf, content, words):
     nova_conf.write_text(content)
     done = run("device", "list")
     assert done.status == 1
-    assert "the configuration cannot be read" in done.err
+    assert words in done.err
 
 
 def test_a_nova_conf_that_is_not_there_is_refused(tmp_path):
