@@ -38,7 +38,7 @@ def measure(rounds: int, cyborg: Path | None) -> tuple[list[Parsing], str]:
 
 def _discovery(count: int) -> Callable[[], object]:
     text = listing.numeric(count)
-    settings = Settings(("inspur_nvme_ssd_driver",), nvme_ssd_filters=(), discovery_interval_s=0, ledger_path="")
+    settings = Settings(("inspur_nvme_ssd_driver",), (), discovery_interval_s=0, ledger_path="", cleaning_record="")
     driver = InspurNvmeSsdDriver(settings)
 
     def discover() -> list[Device]:

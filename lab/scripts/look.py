@@ -64,6 +64,7 @@ def _verdicts(host: LocalHost, namespaces: str, ssd_filter: str = EVERY_QEMU) ->
         nvme_ssd_filters=(ssd_filter,),
         discovery_interval_s=0,
         ledger_path="",
+        cleaning_record="",
         pmem_namespaces=tuple(namespaces.split(",")),
     )
     snapshot = look(host, loading.load(settings), Memory({}, {}, Others(_domains())))

@@ -77,6 +77,7 @@ def settings(tmp_path: Path) -> Settings:
         nvme_ssd_filters=("vendor_id:*",),
         discovery_interval_s=0,
         ledger_path=str(tmp_path / "state" / "ledger.sqlite"),
+        cleaning_record="",
         pmem_namespaces=("6GB:ns0|ns1|ns2", "LARGE:ns3"),
     )
 

@@ -205,3 +205,19 @@ def test_each_sample_of_nova_conf_would_let_nova_compute_start(tmp_path: Path) -
         assert written is not None
         options = {option.name for option in ours.OPTIONS}
         assert set(re.findall(r"^(\w+) =", written[1], re.MULTILINE)) <= options
+
+
+@pytest.mark.parametrize("option", ours.OPTIONS, ids=lambda option: option.name)
+def test_the_help_of_each_option_gives_the_reason_of_its_default_and_an_example(option: cfg.Opt) -> None:
+    assert f"\nExample: ``{option.name} = " in option.help
+    assert re.search(r"\bdefault\b", option.help, re.IGNORECASE)
+
+
+def test_the_settings_have_the_defaults_of_the_options() -> None:
+    conf = cfg.ConfigOpts()
+    ours.register(conf)
+    conf.register_opt(cfg.StrOpt("state_path", default="/var/lib/nova"))
+    conf([], default_config_files=[])
+    read = ours.read(conf)
+    given = [field.name for field in dataclasses.fields(read) if field.default is dataclasses.MISSING]
+    assert type(read)(**{name: getattr(read, name) for name in given}) == read

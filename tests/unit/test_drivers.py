@@ -22,7 +22,7 @@ def function(vendor_id=0x8086, product_id=0x0A54, class_id=0x0108, prog_if=2, se
 
 
 def settings(drivers="inspur_nvme_ssd_driver,nvme_ssd_driver", filters=("vendor_id:*",)):
-    return Settings(tuple(drivers.split(",")), tuple(filters), 60, "/nowhere")
+    return Settings(tuple(drivers.split(",")), tuple(filters), 60, ledger_path="/nowhere", cleaning_record="")
 
 
 def taker(seen, **options):

@@ -89,7 +89,7 @@ def test_the_longest_label_is_as_long_as_placement_takes():
 
 
 def test_the_driver_needs_at_least_one_namespace():
-    nothing = Settings(("intel_pmem_driver",), (), 0, "", ())
+    nothing = Settings(("intel_pmem_driver",), (), 0, ledger_path="", cleaning_record="", pmem_namespaces=())
     with pytest.raises(ConfigurationError, match=r"^\[nova_accel\] pmem_namespaces = '' is not valid: .* 6GB:ns0"):
         IntelPmemDriver(nothing)
 

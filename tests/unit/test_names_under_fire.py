@@ -28,7 +28,12 @@ LONGEST_PROVIDER = 200
 hard = settings(deadline=None, max_examples=300)
 
 SETTINGS = Settings(
-    enabled_drivers=(), nvme_ssd_filters=(), discovery_interval_s=0, ledger_path="", pmem_namespaces=("6GB:ns0",)
+    enabled_drivers=(),
+    nvme_ssd_filters=(),
+    discovery_interval_s=0,
+    ledger_path="",
+    cleaning_record="",
+    pmem_namespaces=("6GB:ns0",),
 )
 KINDS = st.sampled_from(["ssd", "pmem"])
 # Serials as they are, and as a firmware could make them: those that differ in one odd character only, long ones, any text.

@@ -40,6 +40,7 @@ def drivers(sight: Sight) -> list[Driver]:
         nvme_ssd_filters=("vendor_id:1b36",),
         discovery_interval_s=0,
         ledger_path="",
+        cleaning_record="",
         pmem_namespaces=(f"LAB:{'|'.join(sight.names)}",),
     )
     rivals = [
