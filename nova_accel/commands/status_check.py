@@ -6,7 +6,7 @@ from cliff.lister import Lister
 
 from nova_accel.commands.app import NovaAccel
 from nova_accel.commands.base import shown
-from nova_accel.commands.checks.all_checks import CHECKS
+from nova_accel.commands.checks import all_checks
 from nova_accel.commands.checks.result import Level
 
 COLUMNS = ("check", "result", "found", "what to do")
@@ -23,11 +23,10 @@ class StatusCheck(Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """One row for each check."""
-        facts = self.app.facts()
-        results = [(check, check.run(facts)) for check in CHECKS]
+        results = all_checks.run(self.app.facts)
         self._worst = max(result.level for _, result in results)
         return COLUMNS, [
-            shown((check.name, result.level.name.lower(), result.found, result.advice or None), parsed_args)
+            shown((check.name, _word(result.level), result.found, result.advice or None), parsed_args)
             for check, result in results
         ]
 
@@ -35,3 +34,7 @@ class StatusCheck(Lister):
         """As every list, with the worst result as exit status."""
         super().run(parsed_args)
         return int(self._worst)
+
+
+def _word(level: Level) -> str:
+    return level.name.lower().replace("_", " ")

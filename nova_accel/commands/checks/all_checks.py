@@ -1,5 +1,7 @@
 """The checks there are, in the order in which an operator would set things right."""
 
+from collections.abc import Callable
+
 from nova_accel.commands.checks import (
     cleaning,
     kernel,
@@ -11,7 +13,9 @@ from nova_accel.commands.checks import (
     tools,
     versions,
 )
-from nova_accel.commands.checks.result import Check
+from nova_accel.commands.checks.facts import Facts
+from nova_accel.commands.checks.result import Check, Result, not_possible
+from nova_accel.exception import AccelError
 
 CHECKS = (
     Check("compute driver", "[DEFAULT] compute_driver", options.compute_driver),
@@ -34,3 +38,17 @@ CHECKS = (
     Check("cleaning", "[nova_accel] clean_methods and one_time_use", cleaning.methods),
     Check("cleaning record", "[nova_accel] cleaning_record", cleaning.record),
 )
+
+
+def run(read: Callable[[], Facts]) -> tuple[tuple[Check, Result], ...]:
+    """Each check with its result.
+
+    :param read: gives the facts; where it cannot, because of nova.conf, that is the result of the check of the options, and all others
+        are not possible: each of them needs to know what nova-compute is to do
+    """
+    try:
+        facts = read()
+    except AccelError as error:
+        why = not_possible("the options cannot be read")
+        return tuple((check, options.refused(error) if check.judge is options.valid else why) for check in CHECKS)
+    return tuple((check, check.run(facts)) for check in CHECKS)

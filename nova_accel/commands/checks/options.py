@@ -5,9 +5,11 @@ from nova_accel.commands.checks.facts import Facts
 from nova_accel.commands.checks.result import Result, failure, ok, warning
 from nova_accel.conf import OPTIONS
 from nova_accel.drivers import loading
-from nova_accel.exception import ConfigurationError
+from nova_accel.exception import AccelError, ConfigurationError
 
 COMPUTE_DRIVER = "accel.AccelLibvirtDriver"
+
+_CORRECT = "Correct it: nova-compute does not start with it."
 
 # The driver that reads an option, by the option.
 _READ_BY = {"pmem_namespaces": "intel_pmem_driver", "nvme_ssd_filter": "nvme_ssd_driver"}
@@ -25,6 +27,16 @@ def compute_driver(facts: Facts) -> Result:
     return ok(f"compute_driver is {found}")
 
 
+def refused(error: AccelError) -> Result:
+    """nova.conf, or one of our options, cannot be read at all."""
+    if isinstance(error, ConfigurationError):
+        return failure(str(error), _CORRECT)
+    return failure(
+        str(error),
+        "Correct it: nova-compute does not start with it. If it does, run this as its user, or name its files with --config-file.",
+    )
+
+
 def valid(facts: Facts) -> Result:
     """nova-compute would start with our options, and offer something."""
     settings = facts.configured.settings
@@ -32,7 +44,7 @@ def valid(facts: Facts) -> Result:
         loading.load(settings)
         choice.read_methods(settings.clean_methods)
     except ConfigurationError as error:
-        return failure(str(error), "Correct it: nova-compute does not start with it.")
+        return refused(error)
     if not settings.enabled_drivers:
         return warning("no driver is enabled, so nothing is offered", "Set enabled_drivers in [nova_accel].")
     return ok(f"enabled: {', '.join(settings.enabled_drivers)}")

@@ -11,6 +11,8 @@ from nova_accel.exception import AccelError
 class Level(enum.IntEnum):
     """How bad it is; the worst one is the exit status, as of ``nova-status upgrade check``."""
 
+    NOT_POSSIBLE = -1
+    """It was not looked at; how bad that is, says what is in its way."""
     OK = 0
     WARNING = 1
     FAILURE = 2
@@ -23,6 +25,11 @@ class Result:
     level: Level
     found: str
     advice: str = ""
+
+
+def not_possible(why: str) -> Result:
+    """Nothing was found out."""
+    return Result(Level.NOT_POSSIBLE, why)
 
 
 def ok(found: str) -> Result:

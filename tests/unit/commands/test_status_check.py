@@ -1,5 +1,7 @@
 """``status check`` as a whole: what holds for every check."""
 
+import pytest
+
 from nova_accel.commands.checks.all_checks import CHECKS
 from nova_accel.commands.checks.result import Check, Level
 from tests.unit.commands import (
@@ -12,6 +14,7 @@ from tests.unit.commands import (
 )
 from tests.unit.commands.broken import FAILURE
 from tests.unit.commands.checked_host import CheckedHost
+from tests.unit.commands.conftest import as_nobody
 
 TOPICS = (
     test_check_options,
@@ -64,3 +67,46 @@ def test_what_the_system_refuses_costs_its_check_only(host: CheckedHost):
     result = Check("a check", "/etc/somewhere", refuse).run(host.facts)
     assert result.level is Level.FAILURE
     assert "Permission denied" in result.found
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "found"),
+    [
+        (
+            "nova_accel",
+            "cleaning_workers = 0",
+            "[nova_accel] cleaning_workers = '0' is not valid: it needs a whole number",
+        ),
+        ("nova_accel", "clean_verify = half", "[nova_accel] clean_verify = 'half' is not valid: it needs one of whole"),
+        ("workarounds", "disable_rootwrap = often", "the configuration cannot be read: Value for option"),
+        ("DEFAULT", "no value", "the configuration cannot be read: Failed to parse"),
+    ],
+)
+def test_options_that_cannot_be_read_are_a_failure_and_nothing_else_is_looked_at(run, host, section, line, found):
+    with host.nova_conf.open("a") as nova_conf:
+        nova_conf.write(f"[{section}]\n{line}\n")
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    rows = {row["check"]: row for row in checked.json}
+    assert list(rows) == [check.name for check in CHECKS]
+    options = rows.pop("options")
+    assert options["result"] == "failure"
+    assert options["found"].startswith(found)
+    assert "nova-compute does not start with it" in options["what to do"]
+    words = {(row["result"], row["found"], row["what to do"]) for row in rows.values()}
+    assert words == {("not possible", "the options cannot be read", None)}
+    assert checked.status == FAILURE
+
+
+def test_a_nova_conf_that_is_not_there_is_a_failure(run, host: CheckedHost):
+    host.nova_conf.unlink()
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    [row] = [row for row in checked.json if row["result"] == "failure"]
+    assert (row["check"], checked.status) == ("options", FAILURE)
+    assert str(host.nova_conf) in row["found"]
+    assert row["what to do"].endswith("If it does, run this as its user, or name its files with --config-file.")
+
+
+def test_a_nova_conf_that_this_user_may_not_read_is_a_failure(run, host: CheckedHost):
+    host.nova_conf.chmod(0o000)
+    with as_nobody():
+        assert run("status", "check", facts=host.facts).status == FAILURE
