@@ -4,10 +4,21 @@ import argparse
 
 from nova_accel.commands import known
 from nova_accel.commands.base import IDENTITY_HELP, Acting
-from nova_accel.ledger.entry import Entry
+from nova_accel.exception import AccelError
+from nova_accel.ledger.entry import QUARANTINED, Entry
 from nova_accel.ledger.states import State
 
 _REASON = "an operator wants it out of use"
+
+
+class NotAReason(AccelError):
+    """What was given as the reason of a drain means something else."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason!r} would read as a quarantine, which only nova-compute orders; say it without {QUARANTINED!r}"
+        )
+        self.reason = reason
 
 
 class DeviceDrain(Acting):
@@ -24,11 +35,11 @@ class DeviceDrain(Acting):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Drain all of them, or none when one is unknown."""
+        if parsed_args.reason.startswith(QUARANTINED):
+            raise NotAReason(parsed_args.reason)
         ledger = self.app.ledger()
         for entry in [known.offered(ledger, word) for word in parsed_args.identities]:
-            if not entry.is_quarantined:  # with another reason nova-compute would touch it again
-                ledger.operator.drain(entry.handle.identity, parsed_args.reason)
-            self.say(_drained(entry))
+            self.say(_drained(ledger.operator.drain(entry.handle.identity, parsed_args.reason)))
         return 0
 
 

@@ -34,12 +34,15 @@ class OperatorsPart:
     def drain(self, identity: str, reason: str) -> Entry:
         """Offer a handle to nobody any more; a server that has it keeps it. A second call changes the reason only.
 
+        One that is quarantined stays so: with another reason nova-compute would touch it again.
+
         :returns: the entry as it was before
         :raises HandleUnavailable: when the ledger does not know it
         """
         with self._file.transaction() as connection:
             known = look_up(connection, identity)
-            connection.execute("UPDATE handle SET drained = ? WHERE identity = ?", (reason, identity))
+            if not known.is_quarantined:
+                connection.execute("UPDATE handle SET drained = ? WHERE identity = ?", (reason, identity))
             count_word(connection)
         return known
 

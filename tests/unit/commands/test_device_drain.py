@@ -1,7 +1,10 @@
 """``device drain`` and ``device undrain`` write an operator's wish in the ledger."""
 
+from dataclasses import replace
+
 import pytest
 
+from nova_accel.commands import known
 from nova_accel.ledger.store import Ledger
 from tests.unit.commands.conftest import SERVER
 
@@ -68,6 +71,15 @@ def test_undraining_what_is_not_drained_says_so(run, ledger):
     assert (done.status, done.out) == (0, "S4EVFREE: it was not drained\n")
 
 
+def test_a_reason_that_would_make_a_quarantine_is_refused(run, drained):
+    done = run("device", "drain", "S4EVFREE", "--reason", "quarantined: fan to be changed")
+    assert (done.status, done.out, drained()) == (1, "", {})
+    assert done.err == (
+        "'quarantined: fan to be changed' would read as a quarantine, which only nova-compute orders; "
+        "say it without 'quarantined: '\n"
+    )
+
+
 QUARANTINE = "quarantined: it did not come back"
 
 
@@ -81,6 +93,14 @@ def test_a_quarantine_is_not_weakened_by_a_reason_of_somebody_else(run, drained,
     done = run("device", "drain", "S4EVUSED", "S4EVFREE")
     assert (done.status, drained()) == (0, {"S4EVUSED": QUARANTINE, "S4EVFREE": "an operator wants it out of use"})
     assert done.out.splitlines()[0] == f"S4EVUSED: it is {QUARANTINE}; that keeps it out of use too, and stays"
+
+
+def test_a_quarantine_that_comes_in_the_middle_of_a_drain_is_not_weakened(run, drained, quarantined, monkeypatch):
+    offered = known.offered
+    monkeypatch.setattr(known, "offered", lambda ledger, word: replace(offered(ledger, word), drained=None))
+    done = run("device", "drain", "S4EVUSED")
+    assert drained() == {"S4EVUSED": QUARANTINE}
+    assert done.out == f"S4EVUSED: it is {QUARANTINE}; that keeps it out of use too, and stays\n"
 
 
 def test_undraining_ends_a_quarantine_and_says_what_comes_next(run, drained, quarantined):
