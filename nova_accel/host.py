@@ -118,7 +118,7 @@ def _called(function: Callable[P, R]) -> Callable[P, R]:
             raise PrivilegedCallError(function.__name__, str(error)) from error
         except PrivsepTimeout as error:
             failure = DeviceLost if function.__name__ in _HANGS_WITH_THE_DEVICE else PrivilegedCallError
-            raise failure(function.__name__, "root's side did not answer in time") from error
+            raise failure(function.__name__, "the privsep daemon did not answer in time") from error
         except (FailedToDropPrivileges, ProtocolError, OSError) as error:
             raise PrivilegedCallError(
                 function.__name__, f"the privsep daemon cannot be used ({error}); check the sudoers or rootwrap snippet"

@@ -201,7 +201,7 @@ def hangs(*calls: str) -> Fault:
 
 def lost(*calls: str) -> Fault:
     """The kernel itself waits for the device."""
-    return broken(DeviceLost, "root's side did not answer in time", *calls)
+    return broken(DeviceLost, "the privsep daemon did not answer in time", *calls)
 
 
 @contextlib.contextmanager

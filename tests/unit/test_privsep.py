@@ -235,7 +235,7 @@ def test_what_does_not_come_back_though_its_tools_have_limits_hangs_with_the_dev
         raise PrivsepTimeout("no answer")
 
     call.__name__ = name
-    with pytest.raises(PrivilegedCallError, match=rf"^{name}: root's side did not answer in time") as failure:
+    with pytest.raises(PrivilegedCallError, match=rf"^{name}: the privsep daemon did not answer in time") as failure:
         _called(call)()
     assert isinstance(failure.value, DeviceLost) is lost
 

@@ -111,7 +111,7 @@ def _in_domain(domain: str, host: RecordedHost) -> None:
 
 def _root_side_is_silent(host: RecordedHost) -> None:
     def silent(_: object) -> dict[str, str]:
-        raise PrivilegedCallError("who_uses", "root's side did not answer in time")
+        raise PrivilegedCallError("who_uses", "the privsep daemon did not answer in time")
 
     host.who_uses = silent  # type: ignore[method-assign]
 

@@ -34,7 +34,7 @@ def reading(facts: Facts) -> Result:
         facts.host.lspci()
     except PrivilegedCallError as error:
         return _refused(error, "nova_accel_reading")
-    return ok("root's side listed the PCI devices")
+    return ok("the privsep daemon listed the PCI devices")
 
 
 def acting(facts: Facts) -> Result:
@@ -45,12 +45,12 @@ def acting(facts: Facts) -> Result:
         facts.host.who_uses([_NOWHERE])
     except PrivilegedCallError as error:
         return _refused(error, "nova_accel_acting")
-    return ok("root's side looked for users of a device")
+    return ok("the privsep daemon looked for users of a device")
 
 
 def _refused(error: PrivilegedCallError, section: str) -> Result:
     if isinstance(error.__cause__, Refused | Failed):  # said by root's side, so it was reached
-        return ok(f"root's side answers: {error.reason}")
+        return ok(f"the privsep daemon answers: {error.reason}")
     return failure(str(error), _CORRECT.format(section=section))
 
 

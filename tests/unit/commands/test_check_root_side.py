@@ -104,7 +104,16 @@ def test_a_tool_that_fails_on_roots_side_shows_that_root_is_reached(run, host: C
     error = PrivilegedCallError("lspci", "lspci cannot be started: No such file or directory")
     error.__cause__ = Failed("lspci cannot be started: No such file or directory")
     host.host.unreachable["lspci"] = error
-    assert run("status", "check", facts=host.facts).status == 0
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    [row] = [row for row in checked.json if row["check"] == "privsep, reading"]
+    assert row["found"] == "the privsep daemon answers: lspci cannot be started: No such file or directory"
+    assert checked.status == 0
+
+
+def test_what_an_operator_reads_calls_the_privsep_daemon_by_its_name(run, host: CheckedHost):
+    checked = run("status", "check", facts=host.facts)
+    assert "the privsep daemon listed the PCI devices" in checked.out
+    assert "the privsep daemon looked for users of a device" in checked.out
 
 
 def test_a_daemon_that_sudo_would_ask_a_password_for_is_not_started(run, host: CheckedHost):
