@@ -29,7 +29,7 @@ def left_s(doing: Underway, at: datetime) -> float | None:
 
 
 def in_words(doing: Underway, at: datetime) -> str:
-    """Such as ``reading back, 45 %, about 3 min left``."""
+    """Such as ``reading, 45 %, about 3 min left``."""
     share, seconds = percent(doing), left_s(doing, at)
     parts = [doing.words]
     if share is not None:

@@ -18,6 +18,8 @@ class Mount:
     mount_point: str
     source: str
     """What was mounted, such as ``/dev/nvme0n1p1``."""
+    file_system: str
+    """Its type, such as ``ext4``."""
 
 
 def parse(text: str) -> Parsed[Mount]:
@@ -43,7 +45,7 @@ def _mount(line: str) -> Mount | None:
     after_dash = fields[fields.index("-", 6) + 1 :]
     if len(after_dash) < 2:
         return None
-    return Mount(fields[2], _unescape(fields[4]), _unescape(after_dash[1]))
+    return Mount(fields[2], _unescape(fields[4]), _unescape(after_dash[1]), after_dash[0])
 
 
 def _unescape(field: str) -> str:

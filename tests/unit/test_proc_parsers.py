@@ -13,8 +13,8 @@ def test_a_mount_is_read_with_its_escapes_and_without_its_optional_fields():
         "37 35 0:40 /sub /b rw - btrfs /dev/nvme1n1 rw,subvol=/sub\n"
     )
     assert mountinfo.parse(text).records == (
-        Mount("259:3", "/mnt/with space", "/dev/nvme0n1p1"),
-        Mount("0:40", "/b", "/dev/nvme1n1"),
+        Mount("259:3", "/mnt/with space", "/dev/nvme0n1p1", "ext4"),
+        Mount("0:40", "/b", "/dev/nvme1n1", "btrfs"),
     )
 
 

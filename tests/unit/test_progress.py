@@ -13,7 +13,7 @@ GIB = 1024**3
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def doing(done_bytes: int, total_bytes: int, words: str = "reading back") -> Underway:
+def doing(done_bytes: int, total_bytes: int, words: str = "reading") -> Underway:
     return Underway("SN1", words, done_bytes, total_bytes, BEGAN.isoformat(timespec="milliseconds"))
 
 
@@ -25,11 +25,11 @@ def after(seconds: float) -> datetime:
     ("one", "passed_s", "words"),
     [
         (doing(0, 0, "format"), 30, "format"),
-        (doing(0, 8 * GIB), 30, "reading back, 0 %"),
-        (doing(2 * GIB, 8 * GIB), 10, "reading back, 25 %, less than a minute left"),
-        (doing(2 * GIB, 8 * GIB), 60, "reading back, 25 %, about 3 min left"),
-        (doing(GIB, 5 * GIB), 3600, "reading back, 20 %, about 4.0 h left"),
-        (doing(8 * GIB, 8 * GIB), 60, "reading back, 100 %, less than a minute left"),
+        (doing(0, 8 * GIB), 30, "reading, 0 %"),
+        (doing(2 * GIB, 8 * GIB), 10, "reading, 25 %, less than a minute left"),
+        (doing(2 * GIB, 8 * GIB), 60, "reading, 25 %, about 3 min left"),
+        (doing(GIB, 5 * GIB), 3600, "reading, 20 %, about 4.0 h left"),
+        (doing(8 * GIB, 8 * GIB), 60, "reading, 100 %, less than a minute left"),
     ],
 )
 def test_it_says_what_is_done_how_much_of_it_and_how_long_it_takes(one: Underway, passed_s: float, words: str):
@@ -37,11 +37,11 @@ def test_it_says_what_is_done_how_much_of_it_and_how_long_it_takes(one: Underway
 
 
 def test_a_clock_that_was_set_back_costs_the_estimate_only():
-    assert progress.in_words(doing(GIB, 2 * GIB), after(-60)) == "reading back, 50 %"
+    assert progress.in_words(doing(GIB, 2 * GIB), after(-60)) == "reading, 50 %"
 
 
 def test_numbers_that_cannot_be_right_make_no_estimate():
-    assert progress.in_words(doing(3 * GIB, 2 * GIB), after(60)) == "reading back, 100 %"
+    assert progress.in_words(doing(3 * GIB, 2 * GIB), after(60)) == "reading, 100 %"
 
 
 @given(total_bytes=st.integers(1, 2**60), share=st.floats(0.001, 1), passed_s=st.floats(1, 1e6))

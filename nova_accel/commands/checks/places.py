@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from nova_accel.commands.checks.facts import Facts
+from nova_accel.parsers import mountinfo
 
 _LOST = frozenset({"tmpfs", "ramfs", "overlay"})
 _REMOTE = frozenset(
@@ -48,12 +49,7 @@ def _is_there(path: Path) -> bool:
 
 def _file_system(facts: Facts, path: Path) -> str:
     """The type of the file system that a path lies on; empty when it cannot be told."""
-    found = ("", "")
-    for line in (facts.roots.read(facts.roots.proc / "self/mountinfo") or "").splitlines():
-        fields = line.split(" ")
-        if "-" not in fields[6:-1]:
-            continue
-        mount_point = fields[4]
-        if path.absolute().is_relative_to(mount_point) and len(mount_point) >= len(found[0]):
-            found = (mount_point, fields[fields.index("-", 6) + 1])
-    return found[1]
+    mounts = mountinfo.parse(facts.roots.read(facts.roots.proc / "self/mountinfo") or "").records
+    above = [one for one in mounts if path.absolute().is_relative_to(one.mount_point)]
+    # Of two at one place the one that came later hides the other.
+    return max(reversed(above), key=lambda one: len(one.mount_point)).file_system if above else ""

@@ -2,9 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from oslo_config import cfg
 
+from nova_accel.commands import configuration
+from nova_accel.commands.checks import places
 from tests.unit.commands.broken import FAILURE, WARNING, Broken
 from tests.unit.commands.checked_host import CheckedHost
 
@@ -65,3 +69,20 @@ def test_without_a_ledger_only_the_ledger_is_complained_about(run, host: Checked
     checked = run("status", "check", "-f", "json", facts=host.facts)
     assert [row["check"] for row in checked.json if row["result"] != "ok"] == ["ledger"]
     assert not host.ledger_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/srv/my disk/ledger", "nfs4"),
+        ("/srv/my diskette/ledger", ""),
+        ("/srv/two/ledger", "tmpfs"),
+        ("/srv/ledger", ""),
+    ],
+)
+def test_what_a_path_lies_on_is_read_as_the_kernel_writes_it(host: CheckedHost, path: str, kind: str):
+    with (host.root / "proc/self/mountinfo").open("a") as mounts:
+        mounts.write("40 21 0:50 / /srv/my\\040disk rw - nfs4 server:/export rw\n")
+        mounts.write("41 21 0:51 / /srv/two rw - ext4 /dev/sdb1 rw\n42 21 0:52 / /srv/two rw - tmpfs tmpfs rw\n")
+    doubt = places.doubt(host.facts(configuration.read(cfg.ConfigOpts(), [str(host.nova_conf)])), Path(path))
+    assert doubt.startswith(f"{path} lies on {kind}, ") if kind else doubt == ""

@@ -86,10 +86,10 @@ def test_a_used_one_that_is_drained_is_still_its_servers(run, ledger: Ledger):
 
 
 def test_one_that_is_cleaned_now_shows_how_far_it_is(run, ledger: Ledger, cleaning):
-    ledger.cleanings.note(Underway(cleaning.identity, "reading back", 1, 4, now()))
+    ledger.cleanings.note(Underway(cleaning.identity, "reading", 1, 4, now()))
     [row] = [row for row in run("device", "list", "-f", "json").json if row["identity"] == cleaning.identity]
     assert row["state"] == "cleaning"
-    assert row["why not available"].startswith("cleaning: reading back, 25 %")
+    assert row["why not available"].startswith("cleaning: reading, 25 %")
 
 
 def test_one_that_hangs_is_quarantined(run, ledger: Ledger, cleaning):

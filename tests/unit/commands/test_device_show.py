@@ -85,8 +85,8 @@ def test_it_shows_how_often_cleaning_failed_and_when_it_is_tried_again(show, led
 
 def test_it_shows_how_far_it_is_and_how_long_it_will_take(show, ledger: Ledger, cleaning):
     began = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
-    ledger.cleanings.note(Underway("S4EVUSED", "reading back", 2**30, 3 * 2**30, began))
-    assert show("S4EVUSED")["now"] == "reading back, 33 %, about 20 min left"
+    ledger.cleanings.note(Underway("S4EVUSED", "reading", 2**30, 3 * 2**30, began))
+    assert show("S4EVUSED")["now"] == "reading, 33 %, about 20 min left"
 
 
 def test_it_shows_who_says_to_have_cleaned_it(show, ledger: Ledger):
