@@ -1,5 +1,6 @@
 """What the pages list is what there is."""
 
+import argparse
 import configparser
 import contextlib
 import dataclasses
@@ -9,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from oslo_config import cfg
@@ -16,16 +18,22 @@ from oslo_config import cfg
 from nova_accel import conf as ours
 from nova_accel.cleaning.choice import Method, read_methods
 from nova_accel.cleaning.record import RecordFile
+from nova_accel.commands import device_list, device_show
 from nova_accel.drivers import loading
 from nova_accel.eligibility.evidence import Evidence, SsdEvidence
 from nova_accel.eligibility.judge import judge
 from nova_accel.eligibility.verdict import Reason
+from nova_accel.exception import PrivilegedCallError
 from nova_accel.facts.usage import UseKind
 from nova_accel.ledger.cleanings import CleaningRecord
+from nova_accel.ledger.entry import Sighting
 from nova_accel.ledger.standing import Standing
 from nova_accel.ledger.states import Event, IllegalTransition, State, after
+from nova_accel.ledger.store import Ledger
 from nova_accel.model import AttachHandle, HandleId, HandleKind
+from nova_accel.privsep import openers, processes
 from nova_accel.xml.memory import NvdimmMemory
+from tests.functional.operations import documented
 from tests.unit.test_judge import CASES, GOOD, PMEM
 
 ROOT = Path(__file__).parents[2]
@@ -128,11 +136,37 @@ def cells(name: str, heading: str) -> list[str]:
     return re.findall(r"^   \* - (.+)$", table, re.MULTILINE)[1:]
 
 
+def test_what_the_commands_tell_a_script_has_its_row(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path / "ledger"))
+    ledger.sightings.add(Sighting("0000:01:00.0", "1", "S4EVNX0R", None, "mounted", "the host has it mounted"))
+    show = device_show.DeviceShow(SimpleNamespace(ledger=lambda: ledger), argparse.Namespace())
+    shown, _ = show.take_action(argparse.Namespace(identity="S4EVNX0R", formatter="json"))
+    assert tuple(cells("reference/commands.rst", "Fields of device show")) == shown
+    assert tuple(cells("reference/commands.rst", "Fields of device list")) == device_list.COLUMNS
+
+
+def test_the_commands_that_remove_providers_remove_those_of_one_host_only(tmp_path: Path) -> None:
+    node = "compute1.example.org"
+    commands = documented.block(documented.RETIRE, "for uuid in", node)
+    names = [
+        node,
+        f"{node}_accel_ssd_SN1",
+        f"{node}_0000:01:00.0",
+        f"{node}.uk_accel_ssd_SN2",
+        "compute1_accel_ssd_SN3",
+    ]
+    providers = {f"0000000{number}-aaaa": name for number, name in enumerate(names)}
+    left, deleted = documented.run(commands, providers, tmp_path)
+    assert [providers[uuid] for uuid in deleted] == [f"{node}_accel_ssd_SN1"]
+    # The stand-in lists what it was told at first, also what is gone.
+    assert [line.split()[1] for line in left.splitlines()] == names[:3]
+
+
 def test_each_method_has_its_row() -> None:
     assert cells("reference/cleaning.rst", "How an SSD is erased") == [method.value for method in Method]
 
 
-def test_the_record_that_is_shown_is_one_that_is_written(tmp_path: Path) -> None:
+def test_the_record_that_is_shown_is_one_that_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = [json.loads(line) for line in page("reference/cleaning_record.jsonl").splitlines()]
     for words in shown:
         handle = AttachHandle(
@@ -141,6 +175,12 @@ def test_the_record_that_is_shown_is_one_that_is_written(tmp_path: Path) -> None
         fields = {field.name: words[field.name] for field in dataclasses.fields(CleaningRecord)}
         RecordFile(str(tmp_path / "record")).add(handle, CleaningRecord(**fields), words["size_bytes"])
     assert (tmp_path / "record").read_text() == page("reference/cleaning_record.jsonl")
+    (tmp_path / "proc/4711").mkdir(parents=True)
+    (tmp_path / "proc/4711/comm").write_text("qemu-system-x86\n")
+    (tmp_path / "proc/4711/maps").write_text("7f00000000-7f00200000 rw-s 00000000 00:06 512 /dev/dax0.1\n")
+    monkeypatch.setattr(processes, "_PROC", tmp_path / "proc")
+    [user] = openers.find_dax_users({"dax0.1": None}).values()
+    assert shown[1]["result"] == str(PrivilegedCallError("zero_namespace", user))
     assert cells("reference/cleaning.rst", "The record") == list(shown[0])
 
 
@@ -153,11 +193,16 @@ def test_each_command_in_the_pages_is_there() -> None:
     assert named == there
 
 
-@pytest.mark.parametrize("name", ["how-to/not_offered.rst", "how-to/broken_ledger.rst", "reference/operations.rst"])
+QUOTING = ("drain_and_clean", "not_offered", "broken_ledger")
+
+
+@pytest.mark.parametrize("name", [*(f"how-to/{page}.rst" for page in QUOTING), "reference/operations.rst"])
 def test_the_sentences_that_a_page_quotes_are_said_somewhere(name: str) -> None:
     code = "".join(path.read_text() for path in sorted((ROOT / "nova_accel").rglob("*.py")))
     said = re.sub(r'"\s*f?"', "", code)
-    quoted = re.findall(r"``([^`\n]*…[^`\n]*)``", page(name).replace("\n", " "))
+    quoted = [one for one in re.findall(r"``([^`]+)``", page(name).replace("\n", " ")) if "…" in one]
+    # What begins a row of a table, whether or not something in it changes.
+    quoted += re.findall(r"^   \* - ``([^`\n]+)``", page(name), re.MULTILINE)
     parts = [part for one in quoted if " " in one for part in map(str.strip, one.split("…")) if " " in part]
     assert len(parts) >= 2
     assert [part for part in parts if part.strip(" :;,") not in said] == []

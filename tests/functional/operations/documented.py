@@ -1,6 +1,7 @@
 """Commands that a page tells an operator to type, run by a shell, with a stand-in for ``openstack`` that knows Placement's providers."""
 
 import os
+import re
 import subprocess
 import textwrap
 from collections.abc import Mapping
@@ -18,13 +19,19 @@ esac
 """
 
 
-def block(page: Path, words: str) -> str:
-    """The one literal block of a page that begins with these words."""
+def block(page: Path, words: str, node: str) -> str:
+    """The one literal block of a page with a line that begins with these words, for the compute node of this name."""
     lines = page.read_text().splitlines()
-    begins = [number for number, line in enumerate(lines) if line.startswith(" ") and line.lstrip().startswith(words)]
-    (begin,) = (number for number in begins if not lines[number - 1] and lines[number - 2].endswith("::"))
-    indent = len(lines[begin]) - len(lines[begin].lstrip())
-    return textwrap.dedent("\n".join(takewhile(lambda line: not line[:indent].strip(), lines[begin:])))
+    begins = [number for number in range(2, len(lines)) if lines[number - 2].endswith("::") and not lines[number - 1]]
+    (found,) = (text for text in (_indented(lines[begin:]) for begin in begins) if f"\n{words}" in f"\n{text}")
+    named, count = re.subn(r"(?m)^node=\S+", f"node={node}", found)
+    assert count == 1, found
+    return named
+
+
+def _indented(lines: list[str]) -> str:
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    return textwrap.dedent("\n".join(takewhile(lambda line: indent and not line[:indent].strip(), lines)))
 
 
 def run(script: str, providers: Mapping[str, str], folder: Path) -> tuple[str, list[str]]:

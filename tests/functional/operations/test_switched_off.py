@@ -29,8 +29,9 @@ class SwitchedOffTest(OperationsTestCase):
 
     def remove_our_providers(self) -> None:
         """By the commands of the documentation."""
-        commands = documented.block(documented.RETIRE, "for uuid in")
+        commands = documented.block(documented.RETIRE, "for uuid in", "compute1")
         _, deleted = documented.run(commands, self.all_providers(), self.folder)
+        assert deleted
         for uuid in deleted:
             assert self.placement.delete(f"/resource_providers/{uuid}").status == 204
         assert self.our_providers() == {}
@@ -69,7 +70,8 @@ class SwitchedOffTest(OperationsTestCase):
         self.after_kept("boot after that", self.boot_with_data())
 
     def test_a_host_that_is_taken_out_of_nova_leaves_nothing_in_placement(self) -> None:
-        looks = documented.block(documented.RETIRE, "openstack resource provider list").splitlines()[0]
+        whole = documented.block(documented.RETIRE, "openstack resource provider list", "compute1")
+        looks = "\n".join(whole.splitlines()[:2])
         self.delete(self.had.server)
         self.after("delete before the host is removed")
         before, _ = documented.run(looks, self.all_providers(), self.folder)
