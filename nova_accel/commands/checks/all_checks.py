@@ -32,7 +32,7 @@ CHECKS = (
     Check("sudo or rootwrap", "helper_command, sudo -l and the filters of nova-rootwrap", root_side.allowed),
     Check("privsep, reading", "a call to the daemon without capabilities", root_side.reading),
     Check("privsep, acting", "a call to the daemon with capabilities", root_side.acting),
-    Check("udev rule", "/etc/udev/rules.d", tenants_data.udev),
+    Check("udev rule", "/etc/udev/rules.d and where packages put rules", tenants_data.udev),
     Check("LVM", "lvmconfig", tenants_data.lvm),
     Check("ledger", "[nova_accel] ledger_path", ledger.usable),
     Check("cleaning", "[nova_accel] clean_methods and one_time_use", cleaning.methods),

@@ -1,18 +1,21 @@
 """What the checks look at, in one object; tests make such an object of a host of their own."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stevedore import ExtensionManager
+
 from nova_accel.commands import existing
 from nova_accel.commands.configuration import Configured
-from nova_accel.exception import AccelError, LedgerError
+from nova_accel.discovery import look
+from nova_accel.discovery.candidate import NAMESPACE, SSD
+from nova_accel.drivers import loading
+from nova_accel.exception import AccelError, ConfigurationError, LedgerError
 from nova_accel.facts.roots import Roots
 from nova_accel.host import Host
 from nova_accel.ledger.entry import Sighting
-
-# The drivers for persistent memory; all others are for SSDs.
-PMEM_DRIVERS = frozenset({"intel_pmem_driver"})
 
 
 class Unknown(AccelError):
@@ -33,7 +36,10 @@ class Facts:
 
     configured: Configured
     host: Host
-    etc: Path
+    root: Path
+    """Where this host's files begin."""
+    prefix: Path
+    """The virtualenv that this runs in, which is nova-compute's."""
     shipped: Path
     """The folder with the files that root has to put in place."""
     user_id: int
@@ -55,12 +61,29 @@ class Facts:
     @property
     def uses_ssds(self) -> bool:
         """Whether a driver for SSDs is enabled."""
-        return bool(set(self.configured.settings.enabled_drivers) - PMEM_DRIVERS)
+        return SSD in self._sorts
 
     @property
     def uses_pmem(self) -> bool:
         """Whether a driver for persistent memory is enabled."""
-        return bool(set(self.configured.settings.enabled_drivers) & PMEM_DRIVERS)
+        return NAMESPACE in self._sorts
+
+    @functools.cached_property
+    def _sorts(self) -> frozenset[str]:
+        """The sorts of device that the enabled drivers look for."""
+        settings = self.configured.settings
+        try:
+            return look.sorts(loading.load(settings))
+        except (
+            ConfigurationError
+        ):  # for which there is a check of its own; the classes show the sort too, and need no options
+            installed = ExtensionManager(loading.NAMESPACE)
+            return look.sorts([one.plugin for one in installed if one.name in settings.enabled_drivers])
+
+    @property
+    def etc(self) -> Path:
+        """Where this host is configured."""
+        return self.root / "etc"
 
     def sightings(self) -> Mapping[str, Sighting]:
         """What nova-compute saw last; nothing when the ledger cannot be used, for which there is a check of its own."""

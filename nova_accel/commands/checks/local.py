@@ -26,7 +26,8 @@ def facts(configured: Configured) -> Facts:
     return Facts(
         configured=configured,
         host=LocalHost(),
-        etc=Path("/etc"),
+        root=Path("/"),
+        prefix=Path(sys.prefix),
         shipped=_shipped(),
         user_id=os.geteuid(),
         which=lambda tool: shutil.which(tool, path=ROOTS_PATH),

@@ -7,7 +7,8 @@ from nova_accel.commands.checks.facts import Facts, Unknown
 from nova_accel.commands.checks.result import Result, failure, ok, warning
 
 RULES = "59-nova-accel.rules"
-_RULES_FOLDER = "udev/rules.d"
+# Where udev looks, as udev(7) has it: of two files of one name only the first counts.
+_RULES_FOLDERS = ("etc/udev/rules.d", "run/udev/rules.d", "usr/local/lib/udev/rules.d", "usr/lib/udev/rules.d")
 _NO_SSDS = "no driver for SSDs is enabled"
 _LVM_SETTINGS = ("use_devicesfile", "devicesfile", "global_filter")
 _SETTING = re.compile(r"^(\w+)=(.*)$", re.MULTILINE | re.ASCII)
@@ -20,16 +21,21 @@ def udev(facts: Facts) -> Result:
     """Our rule is in place, as shipped."""
     if not facts.uses_ssds:
         return ok(_NO_SSDS)
-    installed, shipped = (_rules(facts.text(folder / RULES)) for folder in (facts.etc / _RULES_FOLDER, facts.shipped))
-    place = f"/etc/{_RULES_FOLDER}/{RULES}"
-    advice = f"Copy {facts.shipped / RULES} to /etc/{_RULES_FOLDER}, then udevadm control --reload."
+    shipped = _rules(facts.text(facts.shipped / RULES))
+    advice = f"Copy {facts.shipped / RULES} to /{_RULES_FOLDERS[0]}, then udevadm control --reload."
     if shipped is None:
         raise Unknown(f"{facts.shipped / RULES} is not there")
-    if installed is None:
-        return failure(f"{place} is not there, so what a guest wrote may be taken for the host's own", advice)
-    if installed != shipped:
-        return failure(f"{place} is not the one of this nova_accel", advice)
-    return ok(f"{place} is in place")
+    for folder in _RULES_FOLDERS:
+        installed = _rules(facts.text(facts.root / folder / RULES))
+        if installed is not None:
+            place = f"/{folder}/{RULES}"
+            same = installed == shipped
+            return ok(f"{place} is in place") if same else failure(f"{place} is not the one of this nova_accel", advice)
+    return failure(
+        f"{RULES} is not there, neither in /{_RULES_FOLDERS[0]} nor where packages put rules, so what a guest wrote may be taken "
+        "for the host's own",
+        advice,
+    )
 
 
 def _rules(text: str | None) -> list[str] | None:

@@ -52,6 +52,7 @@ class CheckedHost:
         self.nova_conf = nova_conf
         self.ledger_path = ledger_path
         self.record_path = nova_conf.parent / "records/cleaning.jsonl"
+        self.prefix = root / "opt/nova"
         self.host = AskedHost(root)
         self.printed = dict(PRINTED)
         self.installed = set(PRINTED)
@@ -109,7 +110,8 @@ class CheckedHost:
         return Facts(
             configured=configured,
             host=self.host,
-            etc=self.root / "etc",
+            root=self.root,
+            prefix=self.prefix,
             shipped=SHIPPED,
             user_id=self.user_id,
             which=lambda tool: f"/usr/bin/{tool}" if tool in self.installed else None,

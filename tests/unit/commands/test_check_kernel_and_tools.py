@@ -3,8 +3,12 @@
 import shutil
 
 import pytest
+from stevedore import ExtensionManager
+from stevedore.extension import Extension
 
 from nova_accel.commands.checks.facts import Hypervisor, Unknown
+from nova_accel.drivers import loading
+from nova_accel.drivers.pmem import IntelPmemDriver
 from tests.unit.commands.broken import FAILURE, Broken
 from tests.unit.commands.checked_host import CheckedHost
 
@@ -93,14 +97,45 @@ def test_a_tool_that_does_not_tell_its_version_is_no_failure(run, host: CheckedH
     )
 
 
-def test_a_host_for_pmem_alone_needs_nothing_for_ssds(run, host: CheckedHost):
-    host.configure("nvme_ssd_driver,intel_pmem_driver\nnvme_ssd_filter = vendor_id:1b36", "intel_pmem_driver")
+def take_out_what_is_for_ssds(host: CheckedHost) -> None:
     host.installed -= {"lspci", "nvme", "wipefs", "blkdiscard"}
     host.rules.unlink()
     host.devices_file.unlink()
     shutil.rmtree(host.root / "sys/kernel/iommu_groups")
     shutil.rmtree(host.root / "sys/bus/pci/drivers")
+
+
+def test_a_host_for_pmem_alone_needs_nothing_for_ssds(run, host: CheckedHost):
+    host.configure("nvme_ssd_driver,intel_pmem_driver\nnvme_ssd_filter = vendor_id:1b36", "intel_pmem_driver")
+    take_out_what_is_for_ssds(host)
     assert run("status", "check", facts=host.facts).status == 0
+
+
+def test_a_host_for_pmem_alone_needs_nothing_for_ssds_while_its_options_are_wrong_either(run, host: CheckedHost):
+    host.configure("nvme_ssd_driver,intel_pmem_driver\nnvme_ssd_filter = vendor_id:1b36", "intel_pmem_driver")
+    host.configure("pmem_namespaces = 6GB:ns0|ns1\n", "")
+    take_out_what_is_for_ssds(host)
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    assert [row["check"] for row in checked.json if row["result"] != "ok"] == ["options"]
+
+
+class AcmePmemDriver(IntelPmemDriver):
+    """A driver of somebody else's."""
+
+    name = "acme_pmem_driver"
+
+
+def test_a_driver_for_pmem_is_known_by_what_it_does_not_by_its_name(run, host: CheckedHost, monkeypatch):
+    extension = Extension("acme_pmem_driver", None, AcmePmemDriver, None)
+    installed = ExtensionManager.make_test_instance([extension])
+    monkeypatch.setattr(loading, "ExtensionManager", lambda namespace: installed)
+    host.configure("nvme_ssd_driver,intel_pmem_driver\nnvme_ssd_filter = vendor_id:1b36", "acme_pmem_driver")
+    take_out_what_is_for_ssds(host)
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    rows = {row["check"]: row for row in checked.json}
+    assert rows["tools"]["found"] == "ndctl 76.1, daxio 1.12.1"
+    assert rows["IOMMU"]["found"] == "no driver for SSDs is enabled"
+    assert [name for name, row in rows.items() if row["result"] == "failure"] == []
 
 
 def test_a_host_for_ssds_alone_needs_nothing_for_pmem(run, host: CheckedHost):

@@ -10,6 +10,13 @@ from tests.unit.commands.broken import FAILURE, WARNING, Broken
 from tests.unit.commands.checked_host import CheckedHost
 from tests.unit.commands.conftest import as_nobody
 
+
+def by_package(host: CheckedHost, folder: str = "usr/lib") -> Path:
+    path = host.root / folder / "udev/rules.d" / host.rules.name
+    path.parent.mkdir(parents=True)
+    return path
+
+
 BROKEN = (
     Broken(
         "udev rule", "missing", lambda host: host.rules.unlink(), FAILURE, "is not there", "udevadm control --reload"
@@ -21,6 +28,22 @@ BROKEN = (
         FAILURE,
         "is not the one of this nova_accel",
         "udevadm control --reload",
+    ),
+    Broken(
+        "udev rule",
+        "of another version, over that of a package",
+        lambda host: (host.rules.rename(by_package(host)), host.rules.write_text("# nothing is said here\n")),
+        FAILURE,
+        "/etc/udev/rules.d/59-nova-accel.rules is not the one of this nova_accel",
+        "udevadm control --reload",
+    ),
+    Broken(
+        "udev rule",
+        "of another version, by a package",
+        lambda host: host.rules.rename(by_package(host)).write_text("# nothing is said here\n"),
+        FAILURE,
+        "/usr/lib/udev/rules.d/59-nova-accel.rules is not the one of this nova_accel",
+        "59-nova-accel.rules to /etc/udev/rules.d, then",
     ),
     Broken(
         "LVM",
@@ -54,6 +77,14 @@ BROKEN = (
 @pytest.mark.parametrize("broken", BROKEN, ids=str)
 def test_what_is_broken_is_found_alone_with_what_to_do(is_found_alone, broken: Broken):
     is_found_alone(broken)
+
+
+@pytest.mark.parametrize("folder", ["run", "usr/local/lib", "usr/lib"])
+def test_a_rule_is_found_wherever_udev_looks(run, host: CheckedHost, folder: str):
+    host.rules.rename(by_package(host, folder))
+    checked = run("status", "check", "-f", "json", facts=host.facts)
+    [found] = [row["found"] for row in checked.json if row["check"] == "udev rule"]
+    assert (checked.status, found) == (0, f"/{folder}/udev/rules.d/59-nova-accel.rules is in place")
 
 
 def test_a_filter_that_keeps_lvm_to_the_hosts_own_disks_is_enough(run, host: CheckedHost):

@@ -56,7 +56,7 @@ def test_what_cannot_be_looked_at_is_a_failure(run, host: CheckedHost):
     checked = run("status", "check", "-f", "json", facts=host.facts)
     [row] = [row for row in checked.json if row["result"] != "ok"]
     assert "could not be looked at" in row["found"]
-    assert row["what to do"] == "Make it possible to look at /etc/udev/rules.d."
+    assert row["what to do"] == "Make it possible to look at /etc/udev/rules.d and where packages put rules."
     assert checked.status == FAILURE
 
 
