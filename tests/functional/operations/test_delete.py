@@ -1,8 +1,6 @@
 """Delete, in whatever state a server is: nothing left claimed, everything cleaned once the guest is gone."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from nova.virt.libvirt import guest as libvirt_guest
 
 from tests.functional import base
 from tests.functional.operations.case import IMAGE, OperationsTestCase
+from tests.functional.operations.deleting import ask_to_delete, asked_to_delete_after
 from tests.functional.operations.fates import DESTINATION, ORPHANED, SOURCE
 from tests.functional.operations.rebooting import reboot
 
@@ -195,27 +194,3 @@ class DeletedWhileResizedTest(OperationsTestCase):
         with self.on("compute2"):
             self.delete(self.server)
         self.after("delete once more")
-
-
-def ask_to_delete() -> None:
-    """What the API does first: the compute service hears of it when it is done with what it does."""
-    for instance in objects.InstanceList.get_all(nova_context.get_admin_context()):
-        instance.task_state = "deleting"
-        instance.save()
-
-
-@contextmanager
-def asked_to_delete_after(target: object, name: str) -> Iterator[None]:
-    """Something of Nova's comes to its end, and meanwhile the user wanted the server deleted."""
-    original = getattr(target, name)
-    ended = []
-
-    def operation(*args: object, **kwargs: object) -> object:
-        result = original(*args, **kwargs)
-        ask_to_delete()
-        ended.append(name)
-        return result
-
-    with base.patched(target, name, operation):
-        yield
-        assert ended == [name]
