@@ -30,3 +30,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("operations, and the five that were asked after each")
         for line in table.printed(table.ROWS):
             terminalreporter.write_line(line)
+    if terminalreporter.config.getoption("--sabotage") == "cleaner":
+        terminalreporter.write_line(table.unnoticed(table.ROWS))

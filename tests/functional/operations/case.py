@@ -1,6 +1,7 @@
 """Two hosts with SSDs and persistent memory, and what every test of operations does with a server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from nova import context as nova_context
@@ -71,13 +72,13 @@ class OperationsTestCase(base.AccelTestCase):
 
     def claimed(self, server: dict, host: str) -> Had:
         """What Nova says that a server has, which is on this host."""
-        return Had(server, frozenset(Held(host, identity) for identity in self.in_instance(server)))
+        return _some(server, host, self.in_instance(server))
 
     def to_be_claimed(self, server: dict, host: str) -> Had:
         """What a migration of a server has claimed on this host."""
         instance = objects.Instance.get_by_uuid(nova_context.get_admin_context(), server["id"], ["migration_context"])
         new = instance.migration_context.new_resources
-        return Had(server, frozenset(Held(host, one.identifier) for one in new))
+        return _some(server, host, [one.identifier for one in new or ()])
 
     def guest_of(self, had: Had, host: str = "compute1") -> Any:
         """A server's domain as the fake libvirt has it."""
@@ -139,13 +140,23 @@ class OperationsTestCase(base.AccelTestCase):
 
         return base.patched(libvirt_guest.Guest, "launch", launch)
 
-    def failing(self, target: object, name: str, error: Exception, late: bool = False) -> object:
-        """Let something of Nova's fail, before it has done anything or after it has done all."""
+    @contextmanager
+    def failing(self, target: object, name: str, error: Exception, late: bool = False) -> Iterator[None]:
+        """Let something of Nova's fail, before it has done anything or after it has done all; it has to be reached meanwhile."""
         original: Callable[..., object] = getattr(target, name)
+        reached = []
 
         def fail(*args: object, **kwargs: object) -> object:
+            reached.append(name)
             if late:
                 original(*args, **kwargs)
             raise error
 
-        return base.patched(target, name, fail)
+        with base.patched(target, name, fail):
+            yield
+            assert reached, f"{name}, which was to fail, was not reached"
+
+
+def _some(server: dict, host: str, identities: Collection[str]) -> Had:
+    assert identities, f"Nova says that server {server['id']} has nothing"
+    return Had(server, frozenset(Held(host, identity) for identity in identities))

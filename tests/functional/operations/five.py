@@ -25,15 +25,37 @@ class Five:
         self._case = case
         self._placement = PlacementWitness(case)
         self._context = nova_context.get_admin_context(read_deleted="yes")
+        self._written: dict[Held, str] = {}
+        """The server that has last written to a device, for as long as its nonce may be there."""
 
     def after(self, operation: str, *expected: Expected) -> None:
         """Ask all five, note the row, and fail with one message that names whatever differs."""
+        self._refuse_what_nobody_can_be_asked_about(operation, expected)
         by_handle = {held: (one.server, one.fate) for one in expected for held in one.handles}
         differences = sorted(set(self._differences(by_handle)))
         words = "; ".join(dict.fromkeys(one.fate.words for one in expected)) or CLEAN.words
-        ROWS.append(Row(operation, words, frozenset(one.witness for one in differences)))
+        erased = self._erased(by_handle)
+        ROWS.append(Row(operation, words, bool(erased), frozenset(one.witness for one in differences)))
         sentences = "".join(f"\n  {one.witness}: {one.sentence}" for one in differences)
         assert not differences, f"after {operation}, expected {words}:{sentences}"
+        self._written = {held: server for held, server in self._written.items() if held not in erased}
+
+    def _refuse_what_nobody_can_be_asked_about(self, operation: str, expected: Iterable[Expected]) -> None:
+        """Something that is expected of no handle, of one that no host has, or of one twice, would not be looked at."""
+        said = [held for one in expected for held in one.handles]
+        assert all(one.handles for one in expected), f"after {operation}, something is expected of no handle"
+        strange = set(said) - {held for host in self._case.machines for held in self._devices(host)}
+        assert not strange, (
+            f"after {operation}, something is expected of {sorted(map(str, strange))}, which no host has"
+        )
+        assert len(said) == len(set(said)), f"after {operation}, two things are expected of one handle"
+
+    def _erased(self, expected: Fates) -> set[Held]:
+        """Devices that still hold what a guest wrote unless they were erased meanwhile, which they must have been."""
+        fates = {held: expected.get(held, ("", CLEAN)) for held in self._written}
+        return {
+            held for held, (owner, fate) in fates.items() if "data" not in fate.content or owner != self._written[held]
+        }
 
     def held(self, server: str, host: str) -> frozenset[Held]:
         """The handles that the ledger of a host gives to a server."""
@@ -43,6 +65,7 @@ class Five:
         """Let the guest write its nonce to each."""
         for held in handles:
             self.device(held).content[NONCE_AT] = nonce(server, held)
+            self._written[held] = server
 
     def content(self, handles: Iterable[Held]) -> list[dict[int, bytes]]:
         """What is on each that is not empty."""
