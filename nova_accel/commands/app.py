@@ -95,6 +95,13 @@ class NovaAccel(App):
         """
         return existing.open_ledger(self.configured().settings.ledger_path)
 
+    def ledger_for_reading(self) -> Ledger:
+        """The same for commands that only show, which go on where nobody can write.
+
+        :raises nova_accel.exception.LedgerError: when there is none that may be read
+        """
+        return existing.open_for_reading(self.configured().settings.ledger_path)
+
     def facts(self) -> Facts:
         """What the checks look at."""
         return self._facts(self.configured())

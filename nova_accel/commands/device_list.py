@@ -18,7 +18,7 @@ class DeviceList(Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """One row for each device."""
-        return COLUMNS, [shown(_row(one), parsed_args) for one in known.everything(self.app.ledger())]
+        return COLUMNS, [shown(_row(one), parsed_args) for one in known.everything(self.app.ledger_for_reading())]
 
 
 def _row(one: known.Known) -> tuple[object, ...]:

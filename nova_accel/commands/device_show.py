@@ -24,7 +24,7 @@ class DeviceShow(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], tuple[object, ...]]:
         """One line for each thing that is known."""
-        columns = _columns(known.find(known.everything(self.app.ledger()), parsed_args.identity))
+        columns = _columns(known.find(known.everything(self.app.ledger_for_reading()), parsed_args.identity))
         return tuple(columns), shown(columns.values(), parsed_args)
 
 

@@ -8,29 +8,60 @@ from pathlib import Path
 
 from nova_accel.exception import LedgerError
 from nova_accel.ledger import schema
+from nova_accel.ledger.file import as_it_lies
 from nova_accel.ledger.store import Ledger
 
 _NONE = "there is none; nova-compute makes it when it starts with enabled_drivers set. If it has, --config-file names another nova.conf"
 
 
+class MountedReadOnly(LedgerError):
+    """Nobody can write to it, whoever asks."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "its file system is mounted read-only; see the kernel's log")
+
+
 def open_ledger(path: str) -> Ledger:
     """Open the ledger for reading and writing.
 
-    :raises LedgerError: when it is not there, not of this version, or this user may not write to it
+    :raises LedgerError: when it is not there, not of this version, or cannot be written to, by anybody or by this user
     """
-    _refuse_unless_writable(path)
-    _refuse_unless_of_this_version(path)
+    owner = _owner(path)
+    if is_mounted_read_only(path):
+        raise MountedReadOnly(path)
+    _refuse_unless_writable(path, owner)
+    _refuse_unless_of_this_version(f"{Path(path).absolute().as_uri()}?mode=rw", path)
     return Ledger(path)
 
 
-def _refuse_unless_writable(path: str) -> None:
-    file = Path(path)
+def open_for_reading(path: str) -> Ledger:
+    """Open the ledger like :func:`open_ledger`, but also where its file system is mounted read-only.
+
+    :raises LedgerError: when it is not there, not of this version, or this user may not write to it where that is possible
+    """
+    _owner(path)
+    if not is_mounted_read_only(path):
+        return open_ledger(path)
+    _refuse_unless_of_this_version(as_it_lies(path), path)
+    return Ledger(path, open_now=False, read_only=True)
+
+
+def is_mounted_read_only(path: str | Path) -> bool:
+    """Whether nobody can write to what is there, because of its file system."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def _owner(path: str) -> int:
     try:
-        owner = file.stat().st_uid
+        return Path(path).stat().st_uid
     except FileNotFoundError as error:
         raise LedgerError(path, _NONE) from error
     except OSError as error:
         raise LedgerError(path, f"{error.strerror}; run this as nova-compute's user") from error
+
+
+def _refuse_unless_writable(path: str, owner: int) -> None:
+    file = Path(path)
     # SQLite makes two more files beside it, so the folder counts too.
     if not all(os.access(one, os.R_OK | os.W_OK, effective_ids=True) for one in (file, file.parent)):
         raise LedgerError(path, f"you may not write to it; run this as nova-compute's user, {_name(owner)}")
@@ -43,10 +74,10 @@ def _name(user_id: int) -> str:
         return str(user_id)
 
 
-def _refuse_unless_of_this_version(path: str) -> None:
+def _refuse_unless_of_this_version(uri: str, path: str) -> None:
     """Ask before opening it as ours: that would bring an older file up to date below a nova-compute which knows only the older one."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             application, version = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
             )

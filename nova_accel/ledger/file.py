@@ -19,12 +19,16 @@ _BESIDE = ("", "-wal", "-shm")
 class LedgerFile:
     """One file. Safe to use from several threads and processes: every call has a connection of its own."""
 
-    def __init__(self, path: str) -> None:
-        """Open nothing yet: the first use makes the file when there is none, or brings an older one up to date."""
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        """Open nothing yet: the first use makes the file when there is none, or brings an older one up to date.
+
+        :param read_only: it lies where nobody can write, so it is only read, and as it is
+        """
         self.path = path
+        self._read_only = read_only
         self.revision = 0
         """How often this process has written: what was read at a revision still holds, but for what other processes write."""
-        self._is_ready = False
+        self._is_ready = read_only
         self._making_ready = threading.Lock()
 
     @contextlib.contextmanager
@@ -98,8 +102,9 @@ class LedgerFile:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
+            where = as_it_lies(self.path) if self._read_only else self.path
             with contextlib.closing(
-                sqlite3.connect(self.path, timeout=_LOCK_WAIT_S, isolation_level=None)
+                sqlite3.connect(where, timeout=_LOCK_WAIT_S, isolation_level=None, uri=self._read_only)
             ) as connection:
                 # FULL: a commit is on the disk when it returns, also if the power fails the next moment.
                 connection.execute("PRAGMA synchronous = FULL")
@@ -108,6 +113,14 @@ class LedgerFile:
             raise NotALedger(self.path, str(error)) from error
         except sqlite3.Error as error:
             raise LedgerError(self.path, str(error)) from error
+
+
+def as_it_lies(path: str) -> str:
+    """The URI by which SQLite reads a file where nobody can write, so that it cannot put its own two beside it."""
+    waiting = Path(f"{path}-wal")
+    # What was committed and is not in the file yet is read with both of them, which are there then; "immutable" would leave it out.
+    how = "mode=ro" if waiting.exists() and waiting.stat().st_size else "immutable=1"
+    return f"{Path(path).absolute().as_uri()}?{how}"
 
 
 def now() -> str:

@@ -20,14 +20,15 @@ from nova_accel.model import HandleId
 class Ledger:
     """The ledger in one file. Safe to use from several threads and processes."""
 
-    def __init__(self, path: str, *, open_now: bool = True) -> None:
+    def __init__(self, path: str, *, open_now: bool = True, read_only: bool = False) -> None:
         """Open the ledger, and make it when there is none.
 
         :param open_now: False leaves that to the first use; every use raises the same error while it is not possible
+        :param read_only: it lies where nobody can write, so it is only read, and as it is
         :raises nova_accel.exception.LedgerError: when that is not possible
         """
         self.path = path
-        self._file = LedgerFile(path)
+        self._file = LedgerFile(path, read_only=read_only)
         self.sightings = Sightings(self._file)
         self.operator = OperatorsPart(self._file)
         self.left_behind = LeftBehind(self._file)

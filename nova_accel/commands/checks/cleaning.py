@@ -5,6 +5,7 @@ from pathlib import Path
 from nova_accel.commands.checks import places
 from nova_accel.commands.checks.facts import Facts
 from nova_accel.commands.checks.result import Result, failure, ok, warning
+from nova_accel.commands.existing import is_mounted_read_only
 
 _NONE = ("none",)
 
@@ -30,6 +31,11 @@ def record(facts: Facts) -> Result:
     if not facts.configured.settings.cleaning_record:
         return ok("none is kept")
     path = Path(facts.configured.settings.cleaning_record)
+    if is_mounted_read_only(places.existing(path)):
+        return failure(
+            f"the file system of {path} is mounted read-only; see the kernel's log",
+            "Mount it read-write, or set cleaning_record: what cannot be written down is not offered again.",
+        )
     if not places.is_writable(path):
         return failure(
             f"{path} cannot be written by this user",
@@ -38,4 +44,7 @@ def record(facts: Facts) -> Result:
     bad = places.doubt(facts, path) or places.lack_of_room(facts, path)
     if bad:
         return warning(bad, "Set cleaning_record to a file on a local disk with room: cleaning waits for it.")
+    passing = places.in_virtualenv(facts, path)
+    if passing:
+        return warning(passing, "Move it, and set [DEFAULT] state_path = /var/lib/nova, or cleaning_record.")
     return ok(f"{path} can be written")

@@ -88,7 +88,7 @@ class Facts:
     def sightings(self) -> Mapping[str, Sighting]:
         """What nova-compute saw last; nothing when the ledger cannot be used, for which there is a check of its own."""
         try:
-            return existing.open_ledger(self.configured.settings.ledger_path).sightings.all()
+            return existing.open_for_reading(self.configured.settings.ledger_path).sightings.all()
         except LedgerError:
             return {}
 

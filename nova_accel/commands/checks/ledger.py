@@ -16,6 +16,10 @@ def usable(facts: Facts) -> Result:
     path = facts.configured.settings.ledger_path
     try:
         entries = existing.open_ledger(path).entries()
+    except existing.MountedReadOnly as error:
+        return failure(
+            str(error), "Mount it read-write: until then nothing is offered, and no server with a device starts."
+        )
     except LedgerError as error:
         return failure(
             str(error), "Without it nothing is given away: correct ledger_path, or start nova-compute as its user once."
@@ -28,6 +32,11 @@ def usable(facts: Facts) -> Result:
     bad = places.doubt(facts, Path(path))
     if bad:
         return failure(bad, "Stop nova-compute, move it to a local disk and set ledger_path.")
+    passing = places.in_virtualenv(facts, Path(path))
+    if passing:
+        return warning(
+            passing, "Stop nova-compute, move it, and set [DEFAULT] state_path = /var/lib/nova, or ledger_path."
+        )
     full = places.lack_of_room(facts, Path(path))
     if full:
         return warning(

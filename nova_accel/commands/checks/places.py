@@ -21,6 +21,13 @@ def doubt(facts: Facts, path: Path) -> str:
     return f"{path} lies on {kind}, which is not this host's own" if kind in _REMOTE else ""
 
 
+def in_virtualenv(facts: Facts, path: Path) -> str:
+    """That a path lies in what pip installed, as by Nova's own default of ``state_path``; empty when it does not."""
+    if not path.resolve().is_relative_to(facts.prefix.resolve()):
+        return ""
+    return f"{path} lies in the virtualenv {facts.prefix}, which an upgrade may replace"
+
+
 def lack_of_room(facts: Facts, path: Path) -> str:
     """That its disk is nearly full; empty when it is not."""
     free_bytes = facts.free_bytes(existing(path))

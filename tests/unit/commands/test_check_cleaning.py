@@ -55,6 +55,14 @@ BROKEN = (
     ),
     Broken(
         "cleaning record",
+        "in the virtualenv",
+        lambda host: setattr(host, "prefix", host.record_path.parent),
+        WARNING,
+        "which an upgrade may replace",
+        "set [DEFAULT] state_path = /var/lib/nova, or cleaning_record",
+    ),
+    Broken(
+        "cleaning record",
         "in memory",
         record_in("tmpfs"),
         WARNING,

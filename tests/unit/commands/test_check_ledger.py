@@ -50,6 +50,14 @@ BROKEN = (
     ),
     Broken(
         "ledger",
+        "in the virtualenv",
+        lambda host: setattr(host, "prefix", host.ledger_path.parent),
+        WARNING,
+        "which an upgrade may replace",
+        "set [DEFAULT] state_path = /var/lib/nova, or ledger_path",
+    ),
+    Broken(
+        "ledger",
         "disk full",
         fill,
         WARNING,

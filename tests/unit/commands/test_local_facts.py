@@ -10,7 +10,7 @@ from oslo_config import cfg
 from oslo_privsep import priv_context
 
 from nova_accel.commands import configuration
-from nova_accel.commands.checks import local, tools
+from nova_accel.commands.checks import local, places, tools
 from nova_accel.commands.checks.facts import Unknown
 from nova_accel.host import LocalHost
 from nova_accel.privsep import tool
@@ -38,6 +38,17 @@ def test_what_pip_installed_goes_before_a_checkout(tmp_path, monkeypatch):
     (tmp_path / "etc/nova_accel").mkdir(parents=True)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert local._shipped() == tmp_path / "etc/nova_accel"
+
+
+def test_novas_default_of_state_path_lies_in_the_virtualenv(tmp_path, monkeypatch):
+    monkeypatch.setattr(priv_context, "_HELPER_COMMAND_PREFIX", ["sudo"])  # put back after the test
+    (tmp_path / "nova.conf").touch()
+    facts = local.facts(configuration.read(cfg.ConfigOpts(), [str(tmp_path / "nova.conf")]))
+    path = Path(facts.configured.settings.ledger_path)
+    assert (
+        places.in_virtualenv(facts, path) == f"{path} lies in the virtualenv {sys.prefix}, which an upgrade may replace"
+    )
+    assert places.in_virtualenv(facts, Path("/var/lib/nova/nova_accel/ledger.sqlite")) == ""
 
 
 def test_a_tool_is_looked_for_where_roots_side_looks(facts):
