@@ -1,6 +1,5 @@
 """What the pages list is what there is."""
 
-import argparse
 import configparser
 import contextlib
 import dataclasses
@@ -10,7 +9,6 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from oslo_config import cfg
@@ -18,7 +16,6 @@ from oslo_config import cfg
 from nova_accel import conf as ours
 from nova_accel.cleaning.choice import Method, read_methods
 from nova_accel.cleaning.record import RecordFile
-from nova_accel.commands import device_list, device_show
 from nova_accel.drivers import loading
 from nova_accel.eligibility.evidence import Evidence, SsdEvidence
 from nova_accel.eligibility.judge import judge
@@ -26,10 +23,8 @@ from nova_accel.eligibility.verdict import Reason
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.facts.usage import UseKind
 from nova_accel.ledger.cleanings import CleaningRecord
-from nova_accel.ledger.entry import Sighting
 from nova_accel.ledger.standing import Standing
 from nova_accel.ledger.states import Event, IllegalTransition, State, after
-from nova_accel.ledger.store import Ledger
 from nova_accel.model import AttachHandle, HandleId, HandleKind
 from nova_accel.privsep import openers, processes
 from nova_accel.xml.memory import NvdimmMemory
@@ -134,15 +129,6 @@ def cells(name: str, heading: str) -> list[str]:
     rest = page(name).partition(f"\n{heading}\n")[2].partition("list-table::")[2]
     table = re.split(r"\n(?=\S)", rest)[0]
     return re.findall(r"^   \* - (.+)$", table, re.MULTILINE)[1:]
-
-
-def test_what_the_commands_tell_a_script_has_its_row(tmp_path: Path) -> None:
-    ledger = Ledger(str(tmp_path / "ledger"))
-    ledger.sightings.add(Sighting("0000:01:00.0", "1", "S4EVNX0R", None, "mounted", "the host has it mounted"))
-    show = device_show.DeviceShow(SimpleNamespace(ledger=lambda: ledger), argparse.Namespace())
-    shown, _ = show.take_action(argparse.Namespace(identity="S4EVNX0R", formatter="json"))
-    assert tuple(cells("reference/commands.rst", "Fields of device show")) == shown
-    assert tuple(cells("reference/commands.rst", "Fields of device list")) == device_list.COLUMNS
 
 
 def test_the_commands_that_remove_providers_remove_those_of_one_host_only(tmp_path: Path) -> None:

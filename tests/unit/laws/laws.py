@@ -1,4 +1,4 @@
-"""What must hold at any time (DESIGN.md, rules that never break), each as a function of the world."""
+"""What is promised of data and devices and must hold at any time, each rule as a function of the world."""
 
 from collections import Counter
 from collections.abc import Mapping
