@@ -47,6 +47,10 @@ class LedgerError(AccelError):
         self.reason = reason
 
 
+class LedgerDamaged(LedgerError):
+    """What is in the file is not what was written to it, and waiting does not mend it."""
+
+
 class NotALedger(LedgerError):
     """The file belongs to another program: the option names the wrong one."""
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nova_accel.exception import LedgerError, NotALedger
+from nova_accel.exception import LedgerDamaged, LedgerError, NotALedger
 from nova_accel.ledger import schema
 
 _LOCK_WAIT_S = 30.0
-_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PRIMARY_CODE = 0xFF  # the rest of a code of SQLite's says more about the same
 # What SQLite keeps beside its file while it is in use.
 _BESIDE = ("", "-wal", "-shm")
 
@@ -55,18 +56,17 @@ class LedgerFile:
         with self._opened() as connection:
             yield connection
 
-    def is_broken(self) -> bool:
-        """Whether the file is there and is no SQLite file, or a damaged one; whatever else is wrong with it may pass."""
-        if not Path(self.path).is_file():
-            return False
-        try:
-            with contextlib.closing(sqlite3.connect(self.path, timeout=_LOCK_WAIT_S)) as connection:
-                return [row[0] for row in connection.execute("PRAGMA quick_check")] != ["ok"]
-        except sqlite3.Error as error:
-            return error.sqlite_errorcode in _BROKEN
+    def check(self) -> None:
+        """Read through the file.
+
+        :raises LedgerDamaged: when it is not as SQLite left it, or its tables are not ours
+        :raises LedgerError: when it cannot be read
+        """
+        with self.connection() as connection:
+            schema.check(connection)
 
     def set_aside(self) -> Path:
-        """Give a broken file another name, so that a new one is begun.
+        """Give a damaged file another name, so that a new one is begun.
 
         :returns: what it is called now
         :raises LedgerError: when it cannot be renamed
@@ -77,7 +77,7 @@ class LedgerFile:
                 with contextlib.suppress(FileNotFoundError):
                     Path(self.path + more).rename(f"{aside}{more}")
         except OSError as error:
-            raise LedgerError(self.path, f"it is broken and cannot be renamed: {error.strerror}") from error
+            raise LedgerError(self.path, f"it is damaged and cannot be renamed: {error.strerror}") from error
         self._is_ready = False
         self.revision += 1
         return aside
@@ -88,7 +88,7 @@ class LedgerFile:
         :raises LedgerError: when that is not possible
         """
         # A file that went away is made again, as an empty one: what it knew is then to be found out anew.
-        if self._is_ready and Path(self.path).exists():
+        if self._is_ready and self._is_there():
             return
         with self._making_ready:
             try:
@@ -98,6 +98,12 @@ class LedgerFile:
             with self._opened() as connection:
                 schema.prepare(connection)
             self._is_ready = True
+
+    def _is_there(self) -> bool:
+        try:
+            return Path(self.path).exists()
+        except OSError as error:
+            raise LedgerError(self.path, f"its folder cannot be searched: {error.strerror}") from error
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -109,10 +115,24 @@ class LedgerFile:
                 # FULL: a commit is on the disk when it returns, also if the power fails the next moment.
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
-        except sqlite3.NotSupportedError as error:
-            raise NotALedger(self.path, str(error)) from error
-        except sqlite3.Error as error:
-            raise LedgerError(self.path, str(error)) from error
+        except (sqlite3.Error, OSError, ValueError) as error:
+            # It may be another file by now, or an empty one.
+            self._is_ready = False
+            raise self._told(error) from error
+
+    def _told(self, error: Exception) -> LedgerError:
+        if isinstance(error, sqlite3.NotSupportedError):
+            return NotALedger(self.path, str(error))
+        return LedgerDamaged(self.path, str(error)) if _is_damage(error) else LedgerError(self.path, str(error))
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether it comes from what is in the file: the rest, as a full disk, may pass."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None:
+        return code & _PRIMARY_CODE in _DAMAGED
+    # Python says without a code that a text is not UTF-8: as OperationalError of a value, as ValueError of a name.
+    return isinstance(error, (sqlite3.DataError, sqlite3.OperationalError, ValueError))
 
 
 def as_it_lies(path: str) -> str:

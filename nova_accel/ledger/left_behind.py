@@ -57,8 +57,8 @@ class LeftBehind:
         with self._file.connection() as connection:
             assigned = connection.execute(ENTRIES + " WHERE state = ?", (State.ASSIGNED.value,)).fetchall()
             words = connection.execute("SELECT identity, server, purged FROM left_behind WHERE NOT released").fetchall()
+            having = [(one.handle, one.server or "") for one in map(entry, assigned)]
         purged = {(identity, server): bool(one) for identity, server, one in words}
-        having = [(one.handle, one.server or "") for one in map(entry, assigned)]
         return tuple(
             Wish(handle, server, purged[handle.identity, server])
             for handle, server in having

@@ -16,10 +16,20 @@ ENTRIES = (
 
 
 def entry(row: tuple[Any, ...]) -> Entry:
-    """Make the value of a row of :data:`ENTRIES`."""
+    """Make the value of a row of :data:`ENTRIES`.
+
+    :raises sqlite3.DataError: when it is in a state that there is not
+    """
     resource_class, identity, provider, state, *rest = row
     rest[-1] = bool(rest[-1])
-    return Entry(HandleId(resource_class, identity), provider, State(state), *rest)
+    return Entry(HandleId(resource_class, identity), provider, _state(identity, state), *rest)
+
+
+def _state(identity: str, word: str) -> State:
+    try:
+        return State(word)
+    except ValueError as error:
+        raise sqlite3.DataError(f"{identity} is {word!r} by it, which no handle can be") from error
 
 
 def find(connection: sqlite3.Connection, identity: str) -> Entry | None:

@@ -1,5 +1,7 @@
 """How the ledger lies in its SQLite file."""
 
+import contextlib
+import functools
 import sqlite3
 
 VERSION = 5
@@ -101,6 +103,8 @@ DROP TABLE handle_1;
 DROP TABLE sighting_1;
 """
 
+_FROM = {1: _FROM_1.format(tables=_TABLES), 2: _FROM_2, 3: _LEFT, 4: _FROM_4}
+
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Make the tables of a new file, bring those of an older nova_accel up to date, or check them; one transaction.
@@ -117,16 +121,43 @@ def prepare(connection: sqlite3.Connection) -> None:
         application = _pragma(connection, "application_id")
         if version == 0 and application == 0:
             _run(connection, _TABLES)
-        elif version == 1:
-            _run(connection, _FROM_1.format(tables=_TABLES))
-        elif version == 2:
-            _run(connection, _FROM_2)
-        elif version == 3:
-            _run(connection, _LEFT)
-        elif version == 4:
-            _run(connection, _FROM_4)
+        elif version in _FROM:
+            _bring_up_to_date(connection, version)
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"it has schema {version}, this nova_accel knows {VERSION}")
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Read through a file that is up to date.
+
+    :raises sqlite3.DataError: when it is not as SQLite left it, or its tables are not ours
+    """
+    wrong = [row[0] for row in connection.execute("PRAGMA quick_check") if row[0] != "ok"]
+    lacking = _made() - _columns(connection)
+    if wrong or lacking:
+        raise sqlite3.DataError("; ".join(wrong) or f"it has no {', '.join(sorted(lacking))}")
+
+
+@functools.cache
+def _made() -> frozenset[str]:
+    """The columns of our tables."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        _run(connection, _TABLES)
+        return _columns(connection)
+
+
+def _columns(connection: sqlite3.Connection) -> frozenset[str]:
+    rows = connection.execute(
+        "SELECT made.name || '.' || part.name FROM sqlite_schema AS made, pragma_table_info(made.name) AS part"
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
+    try:
+        _run(connection, _FROM[version])
+    except sqlite3.OperationalError as error:  # kept as it is, so that the older nova_accel can still use it
+        raise sqlite3.InternalError(f"it cannot be brought up to date from schema {version}: {error}") from error
 
 
 def _is_anothers(connection: sqlite3.Connection) -> bool:

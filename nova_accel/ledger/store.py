@@ -46,7 +46,7 @@ class Ledger:
         """Every handle that was ever offered."""
         with self._file.connection() as connection:
             rows = connection.execute(ENTRIES).fetchall()
-        return {one.handle: one for one in map(entry, rows)}
+            return {one.handle: one for one in map(entry, rows)}
 
     def of_server(self, server: str) -> tuple[Entry, ...]:
         """The handles that a server has, or had and has not released yet."""
@@ -108,6 +108,15 @@ class Ledger:
             count = self.age.count(connection, len(fresh))
         self.age.remember(count)
         return fresh
+
+    def refuse_unless_claimable(self, handles: Sequence[HandleId], server: str) -> None:
+        """Say what :meth:`claim` would say now; nothing is written.
+
+        :raises HandleUnavailable: when one is not available and not this server's
+        """
+        with self._file.connection() as connection:
+            for handle in handles:
+                _refuse_unless_claimable(required(connection, handle, server), server)
 
     def give_back(self, handles: Iterable[HandleId], server: str, doubts: Mapping[HandleId, str] | None = None) -> None:
         """Undo a claim whose handles never reached a guest.
@@ -245,20 +254,28 @@ class Ledger:
         return len(found)
 
     def probe(self) -> None:
-        """Write something of no meaning.
+        """Read all that there is, which is a few hundred rows, and write something of no meaning.
 
-        :raises nova_accel.exception.LedgerError: when nothing can be written now: read-only, disk full, damaged, not ours
+        :raises nova_accel.exception.LedgerDamaged: when what is in it makes no sense
+        :raises nova_accel.exception.LedgerError: when it cannot be used now: read-only, disk full, not ours
         """
+        self._file.check()
+        self.entries()
+        self.sightings.all()
+        self.left_behind.wishes()
+        self.left_behind.released()
+        self.cleanings.last()
+        self.cleanings.under_way()
         with self._file.transaction(news=False) as connection:
             connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES ('probe', abs(random() % 1000))")
 
-    def set_aside_if_broken(self) -> str:
-        """Begin a new ledger when this one is damaged.
+    def set_aside(self) -> str:
+        """Begin a new ledger because this one is damaged.
 
-        :returns: what the damaged one is called now; empty when it is not damaged
+        :returns: what the damaged one is called now
         :raises nova_accel.exception.LedgerError: when it cannot be renamed
         """
-        return str(self._file.set_aside()) if self._file.is_broken() else ""
+        return str(self._file.set_aside())
 
     def explain(self, handle: HandleId, reason: str) -> None:
         """Note why a handle is not available, its state unchanged, and that nothing is tried again by itself for now."""
@@ -284,6 +301,8 @@ def _insert(connection: sqlite3.Connection, handle: HandleId, provider: str, rea
 
 def _refuse_unless_claimable(one: Entry, server: str) -> None:
     if one.state is State.ASSIGNED and one.server == server:
+        if one.is_quarantined:
+            raise HandleUnavailable(one.handle.identity, server, f"it is {one.drained}")
         return
     if one.state is State.AVAILABLE and one.drained is not None:
         raise HandleUnavailable(one.handle.identity, server, f"it is drained ({one.drained})")

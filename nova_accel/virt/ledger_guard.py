@@ -2,7 +2,7 @@
 
 from oslo_log import log as logging
 
-from nova_accel.exception import LedgerError, NotALedger
+from nova_accel.exception import LedgerDamaged, LedgerError, NotALedger
 from nova_accel.ledger.store import Ledger
 
 LOG = logging.getLogger(__name__)
@@ -16,14 +16,10 @@ class LedgerGuard:
         self._error: LedgerError | None = None
 
     def start(self) -> None:
-        """Set a damaged ledger aside and try the one that is there then.
+        """Try the ledger for the first time; one that is damaged is set aside.
 
         :raises nova_accel.exception.NotALedger: when the file is another program's
         """
-        try:
-            self._set_aside()
-        except LedgerError as error:
-            LOG.error("The ledger could not be looked through: %s", error)
         self.check()
         if isinstance(self._error, NotALedger):
             raise self._error
@@ -46,7 +42,7 @@ class LedgerGuard:
 
         :returns: whether anything is other than it was
         """
-        before, self._error = self._error, None
+        before = self._error
         try:
             doubted = self._make_usable()
         except LedgerError as error:
@@ -54,26 +50,23 @@ class LedgerGuard:
             if str(error) != str(before or ""):
                 LOG.error("Nothing of this host is offered, and no server with its devices starts: %s", error)
             return before is None
+        except Exception as error:
+            self._error = LedgerError(self._ledger.path, f"it could not be tried: {error}")
+            raise
+        self._error = None
         if before is not None:
             LOG.warning("The ledger %s can be used again", self._ledger.path)
         return doubted or before is not None
 
     def _make_usable(self) -> bool:
-        replaced = False
         try:
             self._ledger.probe()
-        except LedgerError:
-            replaced = self._set_aside()
-            if not replaced:
-                raise
+        except LedgerDamaged as error:
+            aside = self._ledger.set_aside()
+            LOG.error("The ledger is damaged: it is %s now, and a new one is begun: %s", aside, error)
             self._ledger.probe()
-        return self._doubt_if_older() or replaced
-
-    def _set_aside(self) -> bool:
-        aside = self._ledger.set_aside_if_broken()
-        if aside:
-            LOG.error("The ledger %s is damaged: it is %s now, and a new one is begun", self._ledger.path, aside)
-        return bool(aside)
+            return self._doubt_if_older() or True
+        return self._doubt_if_older()
 
     def _doubt_if_older(self) -> bool:
         missing = self._ledger.age.claims_missing()

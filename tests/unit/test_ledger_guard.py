@@ -1,0 +1,190 @@
+"""Whatever happens to the ledger's file: nova-compute goes on, and either there is a ledger or nothing is offered."""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nova_accel.exception import LedgerError, NotALedger
+from nova_accel.ledger.cleanings import CleaningRecord, Underway
+from nova_accel.ledger.entry import Sighting
+from nova_accel.ledger.states import State
+from nova_accel.ledger.store import Ledger
+from nova_accel.model import HandleId
+from nova_accel.virt.ledger_guard import LedgerGuard
+
+A, B = HandleId("CUSTOM_SSD", "SERIAL-A"), HandleId("CUSTOM_SSD", "SERIAL-B")
+SERVER = "8c1f3c0e-4b1f-4b06-9a53-1f2f3b0d0a01"
+
+
+def filled(path: Path) -> Ledger:
+    """A ledger with something in each of its tables, all of it in the file itself."""
+    ledger = Ledger(str(path))
+    for handle in (A, B):
+        ledger.add(handle, f"ssd_{handle.identity}", "new")
+        ledger.found_zero(handle)
+    ledger.claim([A], SERVER)
+    ledger.sightings.add(Sighting("0000:01:00.0", "boot:1", A.identity, "nvme_ssd_driver", "eligible", "it is free"))
+    ledger.cleanings.ended(CleaningRecord(B.identity, "format", "then", "later", "read", "clean", "1", None))
+    ledger.cleanings.note(Underway(B.identity, "reading", 1, 2, "then"))
+    ledger.left_behind.ask(A.identity, SERVER)
+    return ledger
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    filled(tmp_path / "ledger.sqlite")
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def guard(path: Path) -> LedgerGuard:
+    guard = LedgerGuard(Ledger(str(path), open_now=False))
+    guard.start()
+    return guard
+
+
+def aside(path: Path) -> list[Path]:
+    return sorted(path.parent.glob("*.broken-*Z"))
+
+
+def in_schema(path: Path, old: str, new: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?)", (old, new))
+    connection.close()
+
+
+def in_bytes(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "no SQLite file": lambda path: path.write_bytes(b"garbage" * 1000),
+    "a byte of the schema that is no text": lambda path: in_bytes(path, b"left_behind", b"left_beh\xffnd"),
+    "a column under another name": lambda path: in_schema(path, "resource_class TEXT NOT", "resource_clasz TEXT NOT"),
+    "a column that is only written": lambda path: in_schema(path, "since  ", "sincf  "),
+    "a state that there is not": lambda path: in_bytes(path, b"assigned", b"assignee"),
+    "a value that is no text": lambda path: in_bytes(path, b"ssd_SERIAL-A", b"ssd_SERIAL\xff\xff"),
+    "another type": lambda path: in_schema(path, "reason         TEXT NOT NULL", "reason         INT  NOT NULL"),
+    "cut off": lambda path: os.truncate(path, 6000),
+    "empty": lambda path: os.truncate(path, 0),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_ledger_that_is_damaged_while_nova_compute_runs_is_set_aside(guard, path, damage):
+    damage(path)
+    assert guard.check()
+    assert guard.is_usable
+    assert len(aside(path)) == 1
+    assert Ledger(str(path)).entries() == {}
+
+
+@pytest.mark.parametrize("name", sorted(DAMAGES.keys() - {"empty"}))
+def test_a_ledger_that_is_damaged_at_the_start_is_set_aside(path, name):
+    DAMAGES[name](path)
+    guard = LedgerGuard(Ledger(str(path), open_now=False))
+    guard.start()
+    assert guard.is_usable
+    assert len(aside(path)) == 1
+
+
+def test_what_can_pass_is_not_taken_for_damage(guard, path):
+    with mock.patch("sqlite3.connect", side_effect=sqlite3.OperationalError("unable to open database file")) as connect:
+        connect.side_effect.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        assert guard.check()
+        assert not guard.is_usable
+    assert aside(path) == []
+    assert guard.check()
+    assert guard.is_usable
+    assert Ledger(str(path)).entries()[A].server == SERVER
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_a_folder_that_cannot_be_searched_is_a_reason_and_not_the_end(path, error):
+    ledger = Ledger(str(path))
+    guard = LedgerGuard(ledger)
+    with mock.patch.object(Path, "exists", side_effect=error):
+        guard.start()
+        assert not guard.is_usable
+        with pytest.raises(LedgerError, match=f"its folder cannot be searched: {error.strerror}"):
+            ledger.entries()
+    assert guard.check()
+    assert guard.is_usable
+
+
+def test_what_nobody_has_foreseen_leaves_the_ledger_refused(guard):
+    with mock.patch.object(Ledger, "probe", side_effect=RuntimeError("what is that")), pytest.raises(RuntimeError):
+        guard.check()
+    with pytest.raises(LedgerError, match="it could not be tried: what is that"):
+        guard.refuse_if_unusable()
+
+
+def test_a_migration_that_fails_leaves_the_file_to_the_older_nova_accel(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 4")  # although it has what version 5 added
+    connection.close()
+    guard = LedgerGuard(Ledger(str(path), open_now=False))
+    guard.start()
+    with pytest.raises(LedgerError, match="it cannot be brought up to date from schema 4: duplicate column"):
+        guard.refuse_if_unusable()
+    assert aside(path) == []
+
+
+def flipped(content: bytes, changes: list[tuple[int, int]]) -> bytes:
+    changed = bytearray(content)
+    for place, value in changes:
+        changed[place % len(changed)] = value
+    return bytes(changed)
+
+
+@pytest.fixture(scope="module")
+def content() -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "ledger.sqlite")
+        filled(path)
+        yield path.read_bytes()
+
+
+# The file's head and its schema are in the first page, and most of the other pages is empty.
+PLACES = st.one_of(st.integers(0, 127), st.integers(0, 4095), st.integers(0, 1 << 20))
+CHANGES = st.lists(st.tuples(PLACES, st.integers(0, 255)), max_size=12)
+
+
+@given(changes=CHANGES, length=st.none() | st.integers(0, 1 << 16), running=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_in_the_file_the_ledger_is_usable_or_refused(content, changes, length, running):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "ledger.sqlite")
+        guard = LedgerGuard(Ledger(str(path), open_now=False))
+        path.write_bytes(content)
+        if running:
+            guard.start()
+        path.write_bytes(flipped(content, changes)[:length])
+        try:
+            guard.check() if running else guard.start()
+        except NotALedger:
+            assert not running
+        is_usable(guard, Ledger(str(path), open_now=False))
+
+
+def is_usable(guard: LedgerGuard, ledger: Ledger) -> None:
+    """Assert that all of a ledger can be used that the guard does not refuse."""
+    if not guard.is_usable:
+        with pytest.raises(LedgerError):
+            guard.refuse_if_unusable()
+        return
+    assert all(isinstance(one.state, State) for one in ledger.entries().values())
+    ledger.sightings.replace([])
+    ledger.operator.changes()
+    ledger.left_behind.wishes()
+    ledger.add(HandleId("CUSTOM_SSD", "NEW"), "ssd_NEW", "new")
