@@ -79,7 +79,7 @@ class DemoHost(RecordedHost):
         self._identified("hand_over", address, serial)
         self._bind(address, "vfio-pci")
 
-    def bring_back(self, address: str) -> None:
+    def bring_back(self, address: str, serial: str = "") -> None:
         """See :class:`nova_accel.host.Host`."""
         self._bind(address, "nvme")
 
@@ -91,6 +91,12 @@ class DemoHost(RecordedHost):
         self._identified("id_ctrl", address, serial)
         own = [one for one in self._controllers if one["sn"].strip() == serial]
         return json.dumps({**(own or self._controllers)[0], "sn": serial})
+
+    def list_ns(self, address: str, serial: str, allocated: bool) -> str:
+        """Whatever the kernel shows: no guest here has detached anything."""
+        self._identified("list_ns", address, serial)
+        numbers = sorted(nvme.namespace_ids(self.roots, PciAddress.parse(address)).values())
+        return "".join(f"[{place:4}]:{number:#x}\n" for place, number in enumerate(numbers))
 
     def sizes(self, address: str, serial: str) -> dict[str, int]:
         """See :class:`nova_accel.host.Host`."""

@@ -39,14 +39,17 @@ class Host(Protocol):
     def hand_over(self, address: str, serial: str) -> None:
         """Bind the SSD to vfio-pci after a last check on root's side; repeated without harm."""
 
-    def bring_back(self, address: str) -> None:
-        """Bind the SSD to nvme, marked so that udev leaves it alone."""
+    def bring_back(self, address: str, serial: str = "") -> None:
+        """Bind the SSD to nvme, marked so that udev leaves it alone; what nvme has already must be unused, and the one with ``serial``."""
 
     def settle(self, address: str) -> None:
         """Take the mark off a clean SSD."""
 
     def id_ctrl(self, address: str, serial: str) -> str:
         """What ``nvme id-ctrl -o json`` prints."""
+
+    def list_ns(self, address: str, serial: str, allocated: bool) -> str:
+        """What ``nvme list-ns`` prints: all namespaces of the NVM subsystem, or those that are attached to the SSD's controller."""
 
     def sizes(self, address: str, serial: str) -> dict[str, int]:
         """Size in bytes of each namespace."""
@@ -137,6 +140,7 @@ class LocalHost:
         self.bring_back = _called(binding.bring_back)
         self.settle = _called(binding.settle)
         self.id_ctrl = _called(erasing.id_ctrl)
+        self.list_ns = _called(erasing.list_ns)
         self.sizes = _called(erasing.sizes)
         self.erase = _called(erasing.erase)
         self.zero = _called(erasing.zero)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nova_accel.cleaning import verification
+from nova_accel.cleaning import namespaces, verification
 from nova_accel.cleaning.choice import SANITIZE, Method, choose_for_all, read_methods
 from nova_accel.cleaning.eraser import Progress, Proof
 from nova_accel.cleaning.sanitizing import Sanitizing
@@ -13,6 +13,7 @@ from nova_accel.exception import CleaningFailed
 from nova_accel.host import Host
 from nova_accel.model import AttachHandle
 from nova_accel.parsers import nvme
+from nova_accel.parsers.nvme import ControllerAbilities
 
 _ZEROES = (Method.WRITE_ZEROES, Method.OVERWRITE)
 _LEAVES_NOISE = (Method.SANITIZE_CRYPTO, Method.FORMAT_CRYPTO)
@@ -27,6 +28,8 @@ class _Ssd:
     address: str
     serial: str
     sizes: Mapping[str, int]
+    hidden: tuple[int, ...]
+    """Numbers of the namespaces that it has and this host does not see."""
     progress: Progress
 
     @property
@@ -63,11 +66,17 @@ class SsdEraser:
         :raises nova_accel.exception.ParseError: when the controller does not say what it can
         """
         address, serial = handle.address, handle.id.identity
-        self._host.bring_back(address)
-        abilities = nvme.parse_id_ctrl(self._host.id_ctrl(address, serial))
-        ssd = self._look(handle, progress)
-        method = choose_for_all(self._methods, abilities, ssd.size_bytes, serial)
-        done = self._erase(ssd, method)
+        self._host.bring_back(address, serial)
+        abilities = self._abilities(handle)
+        ssd = self._look(handle, abilities, progress)
+        outside = namespaces.outside(ssd.hidden, abilities.unallocated_bytes)
+        method = choose_for_all(self._methods, abilities, outside, serial)
+        self._erase(ssd, method)
+        # What is there now is read, not what was there before.
+        ssd = self._look(handle, abilities, progress)
+        if method not in SANITIZE and ssd.hidden:
+            raise CleaningFailed(serial, f"{namespaces.outside(ssd.hidden, 0)}, came to it while it was erased")
+        done = self._zero_too(ssd, method) if method in _LEAVES_NOISE else method.value
         nonzero = self._nonzero(ssd, self._verify)
         if nonzero is not None and method in _MAY_LEAVE_A_PATTERN:
             done = self._zero_too(ssd, method)
@@ -75,20 +84,29 @@ class SsdEraser:
         if nonzero is not None:
             raise CleaningFailed(serial, f"{method.value} reported success, but {nonzero} still holds data")
         self._host.settle(address)
-        return Proof(done, verification.in_words(self._verify))
+        return Proof(done, verification.in_words(self._verify, namespaces.outside(ssd.hidden, 0)))
 
     def verify(self, handle: AttachHandle, progress: Progress) -> str:
         """See :class:`nova_accel.cleaning.eraser.Eraser`."""
-        self._host.bring_back(handle.address)
-        nonzero = self._nonzero(self._look(handle, progress), self._verify)
+        self._host.bring_back(handle.address, handle.id.identity)
+        ssd = self._look(handle, self._abilities(handle), progress)
+        if ssd.hidden:
+            raise CleaningFailed(
+                ssd.serial,
+                f"it was said to be clean, but {namespaces.outside(ssd.hidden, 0)}, cannot be read back; {namespaces.MAKE_ONE}",
+            )
+        nonzero = self._nonzero(ssd, self._verify)
         if nonzero is not None:
-            raise CleaningFailed(handle.id.identity, f"it was said to be clean, but {nonzero} still holds data")
+            raise CleaningFailed(ssd.serial, f"it was said to be clean, but {nonzero} still holds data")
         self._host.settle(handle.address)
         return verification.in_words(self._verify)
 
     def find_nonzero(self, handle: AttachHandle, progress: Progress) -> str | None:
-        """Read every namespace of the controller."""
-        return self._nonzero(self._look(handle, progress), verification.WHOLE)
+        """Read every namespace of the controller; what nobody can read on it may hold something."""
+        abilities = self._abilities(handle)
+        ssd = self._look(handle, abilities, progress)
+        outside = namespaces.outside(ssd.hidden, abilities.unallocated_bytes)
+        return f"perhaps what is in {outside}," if outside else self._nonzero(ssd, verification.WHOLE)
 
     def size_bytes(self, handle: AttachHandle) -> int:
         """All namespaces together."""
@@ -98,15 +116,15 @@ class SsdEraser:
         """Bind it to vfio-pci again, if it is still the one."""
         self._host.hand_over(handle.address, handle.id.identity)
 
-    def _look(self, handle: AttachHandle, progress: Progress) -> _Ssd:
-        address, serial = handle.address, handle.id.identity
-        ssd = _Ssd(address, serial, dict(sorted(self._host.sizes(address, serial).items())), progress)
-        if not ssd.size_bytes:
-            raise CleaningFailed(serial, "it has no namespace with anything in it, so nothing can be read back")
-        return ssd
+    def _abilities(self, handle: AttachHandle) -> ControllerAbilities:
+        return nvme.parse_id_ctrl(self._host.id_ctrl(handle.address, handle.id.identity))
 
-    def _erase(self, ssd: _Ssd, method: Method) -> str:
-        """Erase, and say what was done."""
+    def _look(self, handle: AttachHandle, abilities: ControllerAbilities, progress: Progress) -> _Ssd:
+        address, serial = handle.address, handle.id.identity
+        found = namespaces.look(self._host, address, serial, abilities, self._sleep)
+        return _Ssd(address, serial, found.sizes, found.hidden, progress)
+
+    def _erase(self, ssd: _Ssd, method: Method) -> None:
         if method in SANITIZE:
             Sanitizing(self._host, ssd.address, ssd.serial, ssd.size_bytes, ssd.progress, self._sleep).run(method)
         elif method in _ZEROES:
@@ -114,7 +132,6 @@ class SsdEraser:
         else:
             ssd.progress(f"erasing ({method.value})", 0, ssd.size_bytes)
             self._host.erase(ssd.address, ssd.serial, method.value)
-        return self._zero_too(ssd, method) if method in _LEAVES_NOISE else method.value
 
     def _zero_too(self, ssd: _Ssd, method: Method) -> str:
         self._zero(ssd, Method.WRITE_ZEROES)

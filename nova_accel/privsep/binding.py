@@ -57,10 +57,12 @@ def hand_over(address: str, serial: str) -> None:
 
 
 @acting_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)
-def bring_back(address: str) -> None:
+def bring_back(address: str, serial: str = "") -> None:
     """Give the controller at ``address`` to the kernel's nvme driver, marked so that udev leaves it alone.
 
-    :raises Refused: while a guest or another program uses it through vfio
+    :param serial: of the SSD that it has to be, if nvme has it already; empty where the caller does not know that
+    :raises Refused: while a guest or another program uses it through vfio; when nvme has it already and the host uses it, or it is
+        another SSD
     :raises Failed: when it came up without a namespace, or its block devices did not
     :raises Lost: when it does not come up, the driver gives it up, or the kernel does not come back from letting it go or taking it
     """
@@ -68,13 +70,26 @@ def bring_back(address: str) -> None:
     bound_to = sysfs.kernel_driver(folder)
     if bound_to not in (None, "vfio-pci", "nvme"):
         raise Refused(f"{folder.name} is bound to {bound_to}")
+    if bound_to == "nvme":
+        _wait_until_up(folder)
+        _mark(folder, serial)
+        return
     if bound_to == "vfio-pci":
         _refuse_if_vfio_user(folder)
     _write(folder / "driver_override", "nvme")
-    if bound_to != "nvme":
-        _unbind(folder)
-        _write(_PROBE, folder.name)
+    _unbind(folder)
+    _write(_PROBE, folder.name)
     _wait_until_up(folder)
+
+
+def _mark(folder: Path, serial: str) -> None:
+    """Mark what nvme has already: the host may have mounted it meanwhile, and would lose the mount at udev's next look."""
+    if serial:
+        controller.identified(folder.name, serial)
+    names = controller.namespaces(folder)
+    controller.refuse_if_written(names)
+    with blocks.exclusive(names):
+        _write(folder / "driver_override", "nvme")
 
 
 @acting_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)

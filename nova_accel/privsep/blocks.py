@@ -10,6 +10,7 @@ from nova_accel.privsep import sysfs
 from nova_accel.privsep.errors import Refused
 
 _BLOCK = Path("/sys/class/block")
+_DEV = Path("/dev")
 
 
 def with_partitions(names: Iterable[str]) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def exclusive(names: Iterable[str], flags: int = os.O_RDONLY) -> Iterator[dict[s
     try:
         for name in names:
             try:
-                opened[name] = os.open(f"/dev/{name}", flags | os.O_EXCL | os.O_CLOEXEC)
+                opened[name] = os.open(_DEV / name, flags | os.O_EXCL | os.O_CLOEXEC)
             except OSError as error:
                 raise Refused(in_use(name, error)) from error
         yield opened

@@ -54,8 +54,12 @@ class FakeSsd:
     manages_namespaces: bool = False
     """Whether a guest can make and delete namespaces; then the controller says how much room there is."""
     unallocated_bytes: int = 0
-    detached_bytes: int = 0
-    """Of namespaces that are not to be seen."""
+    hidden: tuple[int, ...] = ()
+    """Numbers of namespaces that this host does not see: a guest detached them, or another controller has them."""
+    without_size: tuple[str, ...] = ()
+    """Which of the names Linux makes no use of, as after a format with metadata."""
+    after_erase: dict[str, Any] = field(default_factory=dict)
+    """What becomes of these fields while it is erased."""
     erases: bool = True
     """False: the eraser returns success and erases nothing."""
     reads_after_erase: bytes = b""
@@ -80,6 +84,11 @@ class FakeSsd:
     @property
     def names(self) -> list[str]:
         return [f"nvme{self.index}n{number}" for number in range(1, self.namespaces + 1)]
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """The numbers of the namespaces, which the kernel's names do not tell."""
+        return {name: 10 + place for place, name in enumerate(self.names)}
 
 
 class FakeHost:
@@ -205,13 +214,17 @@ class FakeHost:
         ssd.override = "vfio-pci"
         self._bind(ssd, "vfio-pci")
 
-    def bring_back(self, address: str) -> None:
+    def bring_back(self, address: str, serial: str = "") -> None:
         self.calls.append(("bring_back", address))
         ssd = self._present("bring_back", address)
         if ssd.bound_to not in (None, "vfio-pci", "nvme"):
             raise PrivilegedCallError("bring_back", f"{address} is bound to {ssd.bound_to}")
         if ssd.bound_to == "vfio-pci" and ssd.vfio_user:
             raise PrivilegedCallError("bring_back", f"{address} is in use through vfio: Device or resource busy")
+        if ssd.bound_to == "nvme" and ssd.comes_back:
+            if serial:
+                self._identified("bring_back", address, serial)
+            self._refuse_if_busy("bring_back", ssd)
         ssd.override = "nvme"
         if not ssd.comes_back:
             self._bind(ssd, None)
@@ -231,17 +244,23 @@ class FakeHost:
         answer["sanicap"] = sum(_SANITIZE[method][0] for method in ssd.sanitizes)
         answer["cmic"] = _CMIC_CONTROLLERS if ssd.shared else 0
         if ssd.manages_namespaces:
-            seen_bytes = len(ssd.names) * ssd.size_bytes
             answer["oacs"] |= _OACS_MANAGES_NAMESPACES
             # As the tool prints 128 bits.
-            answer["tnvmcap"] = str(seen_bytes + ssd.detached_bytes + ssd.unallocated_bytes)
             answer["unvmcap"] = str(ssd.unallocated_bytes)
         return json.dumps(answer)
+
+    def list_ns(self, address: str, serial: str, allocated: bool) -> str:
+        ssd = self._identified("list_ns", address, serial)
+        if allocated and not ssd.manages_namespaces:
+            raise PrivilegedCallError("list_ns", "NVMe status: Invalid Field in Command")
+        unseen = ssd.hidden if allocated or not ssd.manages_namespaces else ()
+        numbers = sorted({*ssd.ids.values(), *unseen})
+        return "".join(f"[{place:4}]:{number:#x}\n" for place, number in enumerate(numbers))
 
     def sizes(self, address: str, serial: str) -> dict[str, int]:
         ssd = self._identified("sizes", address, serial)
         self._refuse_if_busy("sizes", ssd)
-        return dict.fromkeys(ssd.names, ssd.size_bytes)
+        return {name: 0 if name in ssd.without_size else ssd.size_bytes for name in ssd.names}
 
     def erase(self, address: str, serial: str, method: str) -> None:
         self.calls.append(("erase", address, serial, method))
@@ -297,8 +316,12 @@ class FakeHost:
         if not ssd.sanitize_fails:
             self._wipe(ssd, ssd.sanitize_method)
 
-    @staticmethod
-    def _wipe(ssd: FakeSsd, method: str) -> None:
+    def _wipe(self, ssd: FakeSsd, method: str) -> None:
+        if ssd.after_erase:
+            self._unbind(ssd)
+            for name, value in ssd.after_erase.items():
+                setattr(ssd, name, value)
+            self._bind(ssd, "nvme")
         if not ssd.erases:
             return
         noise = b"\xa5\x5a" if method.endswith("-crypto") else b""
@@ -371,6 +394,7 @@ class FakeHost:
         (controller / "serial").write_text(f"{ssd.serial:<20}\n")
         for minor, name in enumerate(ssd.names):
             (controller / name).mkdir()
+            (controller / name / "nsid").write_text(f"{ssd.ids[name]}\n")
             block = self.roots.sys / "class/block" / name
             (block / "holders").mkdir(parents=True)
             (block / "dev").write_text(f"259:{ssd.index * 16 + minor}\n")

@@ -1,13 +1,15 @@
 """Moving a controller between drivers, over a sysfs of files that a small kernel answers."""
 
+import contextlib
 import os
 import threading
 import time
 
 import pytest
 
-from nova_accel.privsep import binding, controller, held
+from nova_accel.privsep import binding, blocks, controller, held
 from nova_accel.privsep.errors import Failed, Lost, Refused
+from tests.unit.devices import loop_device
 
 AT = "0000:01:00.0"
 
@@ -79,6 +81,7 @@ def kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(binding, "_DRIVERS", tmp_path / "drivers")
     monkeypatch.setattr(binding, "_PROBE", tmp_path / "probe")
     monkeypatch.setattr(binding, "_DEV", tmp_path / "dev")
+    monkeypatch.setattr(blocks, "_DEV", tmp_path / "dev")
     monkeypatch.setattr(binding, "_SETTLE_S", 3.0)
     monkeypatch.setattr(binding, "_WRITE_TIMEOUT_S", 2.0)
     monkeypatch.setattr(binding, "_POLL_S", 0.005)
@@ -87,8 +90,8 @@ def kernel(tmp_path, monkeypatch):
     kernel.stop()
 
 
-def bring_back():
-    binding.bring_back.__wrapped__(AT)
+def bring_back(serial=""):
+    binding.bring_back.__wrapped__(AT, serial)
 
 
 @pytest.mark.parametrize("states", [["live"], ["new", "resetting", "connecting", "live"]])
@@ -108,6 +111,50 @@ def test_one_that_is_there_already_is_only_marked(kernel):
     kernel._become("live")
     bring_back()
     assert (kernel.folder / "driver_override").read_text() == "nvme"
+
+
+@contextlib.contextmanager
+def held_exclusively(disk):
+    descriptor = os.open(disk, os.O_RDONLY | os.O_EXCL)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def on_nvme(kernel):
+    kernel.bind("nvme")
+    kernel._become("live")
+    (kernel.folder / "nvme/nvme0/serial").write_text("SN1                 \n")
+    return kernel
+
+
+def test_one_that_the_host_has_taken_meanwhile_is_not_marked(on_nvme, tmp_path):
+    with loop_device(tmp_path) as disk:
+        (tmp_path / "dev/nvme0n1").unlink()
+        (tmp_path / "dev/nvme0n1").symlink_to(disk)
+        with held_exclusively(disk), pytest.raises(Refused, match="/dev/nvme0n1 is in use by this host"):
+            bring_back("SN1")
+        assert (on_nvme.folder / "driver_override").read_text() == "vfio-pci\n"
+        bring_back("SN1")
+    assert (on_nvme.folder / "driver_override").read_text() == "nvme"
+
+
+def test_one_that_a_process_writes_to_is_not_marked(on_nvme, monkeypatch):
+    def refuse(names):
+        raise Refused(f"dd (process 123) has {names[0]} open for writing")
+
+    monkeypatch.setattr(controller, "refuse_if_written", refuse)
+    with pytest.raises(Refused, match="has nvme0n1 open for writing"):
+        bring_back()
+    assert (on_nvme.folder / "driver_override").read_text() == "vfio-pci\n"
+
+
+def test_another_ssd_than_the_caller_means_is_not_marked(on_nvme):
+    with pytest.raises(Refused, match="holds the SSD with serial SN1, not SN2"):
+        bring_back("SN2")
+    assert (on_nvme.folder / "driver_override").read_text() == "vfio-pci\n"
 
 
 @pytest.mark.parametrize(
