@@ -1,16 +1,18 @@
 """Notices that the ledger is an older copy of itself, such as a backup that was put back.
 
-Each claim is counted in the ledger, and the count is kept in a small file beside it as well. A ledger that counts less than that file
-does not know of claims that were made: what it calls available may have been in a guest since.
+Whatever gives a handle to a server is counted in the ledger, and the count is kept in a small file beside it as well. A ledger that
+counts less than that file does not know of claims that were made: what it calls available may have been in a guest since.
 """
 
 import contextlib
 import os
 import sqlite3
+import threading
 from pathlib import Path
 
 from oslo_log import log as logging
 
+from nova_accel.exception import LedgerError
 from nova_accel.ledger.file import LedgerFile
 
 LOG = logging.getLogger(__name__)
@@ -25,23 +27,29 @@ class Age:
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
         self._beside = Path(f"{file.path}.claims")
+        self._writing_beside = threading.Lock()
 
     def count(self, connection: sqlite3.Connection, more: int) -> int:
-        """Count claims, inside the transaction that makes them; all that were ever made."""
-        connection.execute(
-            "INSERT INTO note (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (_COUNTER, more),
-        )
-        return _counted(connection)
+        """Count claims, inside the transaction that makes them; all that were ever made.
+
+        :raises nova_accel.exception.LedgerError: when claims are missing: one that is added would hide that
+        """
+        missing = self._missing(connection)
+        if missing:
+            raise LedgerError(
+                self._file.path,
+                f"it is an older copy of itself, {missing} claims are missing; nova-compute's next look deals with that",
+            )
+        return _counted_with(connection, more)
 
     def remember(self, count: int) -> None:
         """Keep the count outside of the ledger; the claim holds whether that succeeds or not."""
-        new = self._beside.with_name(f"{self._beside.name}.{os.getpid()}.new")
         try:
-            new.write_text(f"{count}\n", encoding="ascii")
-            new.rename(self._beside)
+            self._write(count)
         except OSError as error:
-            LOG.warning("%s cannot be written, so an older ledger could not be told from this one: %s", new, error)
+            LOG.warning(
+                "%s cannot be written, so an older ledger could not be told from this one: %s", self._beside, error
+            )
 
     def claims_missing(self) -> int:
         """How many claims were made that this ledger does not know of.
@@ -49,18 +57,20 @@ class Age:
         :raises nova_accel.exception.LedgerError: when it cannot be read
         """
         with self._file.connection() as connection:
-            counted = _counted(connection)
-        remembered = 0
-        with contextlib.suppress(OSError, ValueError):
-            remembered = int(self._beside.read_text(encoding="ascii"))
-        return max(remembered - counted, 0)
+            return self._missing(connection)
 
     def is_up_to_date(self) -> None:
-        """Note that the claims which are missing were dealt with, and that there were such."""
-        missing = self.claims_missing()
+        """Note that the claims which are missing were dealt with, and that there were such.
+
+        :raises nova_accel.exception.LedgerError: when that cannot be written, beside the ledger either
+        """
         with self._file.transaction() as connection:
-            self.count(connection, missing)
+            counted = _counted_with(connection, self._missing(connection))
             connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, 1)", (_WAS_OLDER,))
+        try:
+            self._write(counted)
+        except OSError as error:
+            raise LedgerError(self._file.path, f"{self._beside} cannot be written: {error.strerror}") from error
 
     def was_older(self) -> bool:
         """Whether this ledger was ever an older copy of itself, so that it may give a handle to the wrong server.
@@ -69,6 +79,53 @@ class Age:
         """
         with self._file.connection() as connection:
             return connection.execute("SELECT 1 FROM note WHERE name = ?", (_WAS_OLDER,)).fetchone() is not None
+
+    def _missing(self, connection: sqlite3.Connection) -> int:
+        try:
+            remembered = self._remembered()
+        except (OSError, ValueError) as error:  # it may be any number, so it is taken for a greater one
+            LOG.warning(
+                "%s cannot be read, so the ledger is taken for an older copy of itself: %s", self._beside, error
+            )
+            return 1
+        return max(remembered - _counted(connection), 0)
+
+    def _remembered(self) -> int:
+        try:
+            return int(self._beside.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0
+
+    def _write(self, count: int) -> None:
+        """Have the count on the disk when this returns; it never becomes less."""
+        with self._writing_beside:
+            with contextlib.suppress(OSError, ValueError):
+                if self._remembered() >= count:
+                    return
+            new = self._beside.with_name(f"{self._beside.name}.{os.getpid()}.new")
+            with new.open("w", encoding="ascii") as file:
+                file.write(f"{count}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            new.rename(self._beside)
+            _keep_name(self._beside.parent)
+
+
+def _keep_name(folder: Path) -> None:
+    """Have what a folder lists on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _counted_with(connection: sqlite3.Connection, more: int) -> int:
+    connection.execute(
+        "INSERT INTO note (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        (_COUNTER, more),
+    )
+    return _counted(connection)
 
 
 def _counted(connection: sqlite3.Connection) -> int:

@@ -78,24 +78,31 @@ class Ledger:
                 _insert(connection, handle, provider, "")
             elif known.may_be_erased or (known.state is State.ASSIGNED and known.server != server):
                 raise HandleUnavailable(handle.identity, server, _who_has(known))
-            if known is None or known.state is not State.ASSIGNED:
+            adopted = known is None or known.state is not State.ASSIGNED
+            if adopted:
                 apply(connection, handle, Event.ADOPT, server=server, released=None)
                 left_behind.has_again(connection, handle, server)
+            count = self.age.count(connection, int(adopted))
+        self.age.remember(count)
 
     def hand_on(self, handle: HandleId, server: str, owner: str) -> None:
         """Note that another server has what this ledger gave to one that is gone: it is older than that; nothing is released by it."""
         with self._file.transaction() as connection:
             known = required(connection, handle, owner)
-            if known.state is State.ASSIGNED and known.server == server:
+            is_meant = known.state is State.ASSIGNED and known.server == server
+            if is_meant:
                 apply(connection, handle, Event.RELEASE, server=None, released=None)
                 apply(connection, handle, Event.ADOPT, server=owner, released=None)
                 left_behind.handed_on(connection, handle, owner)
+            count = self.age.count(connection, int(is_meant))
+        self.age.remember(count)
 
     def claim(self, handles: Sequence[HandleId], server: str) -> tuple[HandleId, ...]:
         """Give handles to a server, all or none. From now on they count as used.
 
         :returns: those that the server did not have before
         :raises HandleUnavailable: when one is not available and not this server's
+        :raises nova_accel.exception.LedgerError: also when this turns out to be an older copy of the ledger
         """
         with self._file.transaction() as connection:
             entries = [required(connection, handle, server) for handle in handles]
