@@ -3,14 +3,12 @@
 import enum
 from collections.abc import Sequence
 
+from nova_accel.cleaning.namespaces import MAKE_ONE
 from nova_accel.exception import CleaningFailed, ConfigurationError
 from nova_accel.parsers.nvme import ControllerAbilities
 from nova_accel.privsep import erasing, sanitizing
 
 _OPTION = "clean_methods"
-
-_ROUNDING = 64
-"""Namespaces take more room than they offer, for metadata (8 bytes for 512 at most) and rounding; so much of the whole is no news."""
 
 
 class Method(enum.Enum):
@@ -29,7 +27,7 @@ class Method(enum.Enum):
 
 
 SANITIZE = (Method.SANITIZE_BLOCK, Method.SANITIZE_CRYPTO, Method.SANITIZE_OVERWRITE)
-"""What reaches all of an SSD; the others are for the namespaces it has, and only these can be read back."""
+"""What reaches all of an SSD; the others are for the namespaces that this host sees, and only these can be read back."""
 
 
 def read_methods(values: Sequence[str]) -> tuple[Method, ...]:
@@ -63,28 +61,17 @@ def choose(methods: Sequence[Method], abilities: ControllerAbilities, serial: st
             return method
     asked = ",".join(method.value for method in methods)
     offer = ", ".join(method.value for method in possible)
-    shared = "; its NVM subsystem may have other controllers, which sanitize would reach" if abilities.is_shared else ""
-    raise CleaningFailed(serial, f"nothing of [nova_accel] {_OPTION} = {asked} fits: it offers {offer}{shared}")
+    raise CleaningFailed(
+        serial, f"nothing of [nova_accel] {_OPTION} = {asked} fits: it offers {offer}{_shared(abilities)}"
+    )
 
 
-def outside_bytes(abilities: ControllerAbilities, size_bytes: int) -> int:
-    """How much of an SSD is in no namespace that can be seen: a guest may have deleted, shrunk or detached one.
+def choose_for_all(methods: Sequence[Method], abilities: ControllerAbilities, outside: str, serial: str) -> Method:
+    """Like :func:`choose`, but only what reaches all of the SSD where there is something that this host cannot read.
 
-    :param size_bytes: of the namespaces that can be seen
-    """
-    detached = abilities.total_bytes - abilities.unallocated_bytes - size_bytes
-    # Another controller may have namespaces of its own.
-    counts = not abilities.is_shared and detached * _ROUNDING > abilities.total_bytes
-    return abilities.unallocated_bytes + (detached if counts else 0)
-
-
-def choose_for_all(methods: Sequence[Method], abilities: ControllerAbilities, size_bytes: int, serial: str) -> Method:
-    """Like :func:`choose`, but only what reaches all of the SSD where some of it is in no namespace that can be seen.
-
-    :param size_bytes: of the namespaces that can be seen
+    :param outside: that something, in words; see :func:`nova_accel.cleaning.namespaces.outside`
     :raises CleaningFailed: when none fits
     """
-    outside = outside_bytes(abilities, size_bytes)
     if not outside:
         return choose(methods, abilities, serial)
     possible = offered(abilities)
@@ -92,11 +79,14 @@ def choose_for_all(methods: Sequence[Method], abilities: ControllerAbilities, si
     if method is None:
         raise CleaningFailed(
             serial,
-            f"{outside} bytes of it are in none of its namespaces, where a guest may have left something that only sanitize reaches, "
-            f"and [nova_accel] {_OPTION} has no sanitize that it offers; make one namespace of all of it (nvme delete-ns, create-ns, "
-            f"attach-ns), then: nova-accel device clean {serial}",
+            f"a guest may have left something in {outside}, which only sanitize reaches, and [nova_accel] {_OPTION} has no sanitize "
+            f"that it offers{_shared(abilities)}; {MAKE_ONE}, then: nova-accel device clean {serial}",
         )
     return method
+
+
+def _shared(abilities: ControllerAbilities) -> str:
+    return "; its NVM subsystem may have other controllers, which sanitize would reach" if abilities.is_shared else ""
 
 
 def offered(abilities: ControllerAbilities) -> tuple[Method, ...]:

@@ -30,9 +30,12 @@ class Slice:
     length_bytes: int
 
 
-def in_words(how: str) -> str:
-    """What was read when all went well, for the record."""
-    return _WORDS[how]
+def in_words(how: str, not_read: str = "") -> str:
+    """What was read when all went well, for the record.
+
+    :param not_read: what was erased, but cannot be read, in words
+    """
+    return f"{_WORDS[how]}; not read, but sanitized: {not_read}" if not_read else _WORDS[how]
 
 
 def slices(size_bytes: int, how: str, chance: random.Random) -> tuple[Slice, ...]:

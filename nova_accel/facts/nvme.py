@@ -42,6 +42,17 @@ def read(roots: Roots, address: PciAddress) -> NvmeFacts | None:
     )
 
 
+def namespace_ids(roots: Roots, address: PciAddress) -> dict[str, int]:
+    """The numbers (NSID) of the controller's namespaces, by block device name as above; a name has another number of its own."""
+    found = {}
+    for folder in sorted((pci.device_folder(roots, address) / "nvme").glob("nvme*/nvme*")):
+        match = _NAMESPACE.fullmatch(folder.name)
+        number = roots.read(folder / "nsid") or ""
+        if match and number.isascii() and number.isdecimal():
+            found[f"nvme{match[1]}n{match[2]}"] = int(number)
+    return found
+
+
 def _namespaces(controller: Path) -> tuple[str, ...]:
     try:
         children = [child.name for child in controller.iterdir()]

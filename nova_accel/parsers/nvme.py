@@ -42,10 +42,10 @@ class ControllerAbilities:
     """Its NVM subsystem may have other controllers, virtual functions among them."""
     formats_all: bool = False
     """A format is for every namespace of the subsystem, whichever it was asked for."""
-    total_bytes: int = 0
-    """Of the whole NVM subsystem, where namespaces can be made and deleted; 0 where they cannot, or it does not say."""
+    manages_namespaces: bool = False
+    """Namespaces can be made, deleted, attached and detached."""
     unallocated_bytes: int = 0
-    """What of that is in no namespace."""
+    """What of the NVM subsystem is in no namespace, where such can be made; 0 where it does not say."""
 
 
 class SanitizeStatus(enum.Enum):
@@ -89,7 +89,7 @@ def _abilities(answer: JsonObject) -> ControllerAbilities:
     oacs, oncs = _number(answer, "oacs"), _number(answer, "oncs")
     fna, sanicap = answer.integer("fna") or 0, answer.integer("sanicap") or 0
     cmic = answer.integer("cmic")
-    manages = oacs & _OACS_MANAGES_NAMESPACES
+    manages = bool(oacs & _OACS_MANAGES_NAMESPACES)
     return ControllerAbilities(
         can_format=bool(oacs & _OACS_FORMAT),
         can_write_zeroes=bool(oncs & _ONCS_WRITE_ZEROES),
@@ -99,7 +99,7 @@ def _abilities(answer: JsonObject) -> ControllerAbilities:
         can_sanitize_overwrite=bool(sanicap & _SANICAP_OVERWRITE),
         is_shared=cmic is None or bool(cmic & _CMIC_SHARED),
         formats_all=bool(fna & _FNA_OF_ALL_NAMESPACES),
-        total_bytes=_large_number(answer, "tnvmcap") if manages else 0,
+        manages_namespaces=manages,
         unallocated_bytes=_large_number(answer, "unvmcap") if manages else 0,
     )
 

@@ -35,6 +35,21 @@ def id_ctrl(address: str, serial: str) -> str:
 
 
 @acting_pctxt.entrypoint_with_timeout(_IDENTIFY_TIMEOUT_S + _SLACK_S)
+def list_ns(address: str, serial: str, allocated: bool) -> str:
+    """Standard output of ``nvme list-ns`` for the SSD with ``serial`` at ``address``.
+
+    :param allocated: all namespaces of the NVM subsystem, attached or not, which a controller that manages namespaces knows;
+        otherwise those that are attached to this controller
+    """
+    name = controller.controller(controller.identified(address, serial)).name
+    return tool.run(_list_ns(name, allocated), _IDENTIFY_TIMEOUT_S)
+
+
+def _list_ns(name: str, allocated: bool) -> list[str]:
+    return ["nvme", "list-ns", f"/dev/{name}", *(["--all"] if allocated else [])]
+
+
+@acting_pctxt.entrypoint_with_timeout(_IDENTIFY_TIMEOUT_S + _SLACK_S)
 def sizes(address: str, serial: str) -> dict[str, int]:
     """Size in bytes of each namespace, by block device name."""
     with blocks.exclusive(controller.namespaces(controller.identified(address, serial))) as opened:

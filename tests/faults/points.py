@@ -28,6 +28,7 @@ ASKING = frozenset(
         "namespace_users",
         "smart_logs",
         "id_ctrl",
+        "list_ns",
         "sizes",
         "namespace_size",
         "sanitize_log",

@@ -52,7 +52,7 @@ SCENES = (
         reaches=(
             transition(_D, Event.FOUND_ZERO),
             *("lspci", "ndctl", "who_uses", "signatures", "mounted_elsewhere", "namespace_users", "smart_logs"),
-            *("sizes", "first_nonzero", "namespace_size", "namespace_first_nonzero"),
+            *("list_ns", "sizes", "first_nonzero", "namespace_size", "namespace_first_nonzero"),
         ),
     ),
     Scene(

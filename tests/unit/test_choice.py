@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_accel.cleaning.choice import SANITIZE, Method, choose, choose_for_all, offered, outside_bytes, read_methods
+from nova_accel.cleaning.choice import SANITIZE, Method, choose, choose_for_all, offered, read_methods
 from nova_accel.conf import OPTIONS
 from nova_accel.exception import CleaningFailed, ConfigurationError
 from nova_accel.parsers.nvme import ControllerAbilities
@@ -99,41 +99,30 @@ def test_the_choice_is_the_first_that_is_offered_whatever_the_order(order, abili
     assert not set(itertools.takewhile(lambda method: method is not chosen, order)) & set(possible)
 
 
-SIZES_BYTES = st.integers(0, 2**50)
+OUTSIDE = st.sampled_from(["", "namespace 2, which this host does not see"])
 
 
-@given(ORDERS, ABILITIES, SIZES_BYTES, SIZES_BYTES, SIZES_BYTES)
-def test_what_is_in_no_namespace_is_left_to_what_reaches_it(methods, abilities, seen, unallocated, detached):
-    total = seen + unallocated + detached
-    abilities = dataclasses.replace(abilities, total_bytes=total, unallocated_bytes=unallocated)
+@given(ORDERS, ABILITIES, OUTSIDE)
+def test_what_this_host_cannot_read_is_left_to_what_reaches_it(methods, abilities, outside):
     try:
-        method = choose_for_all(methods, abilities, seen, "S1")
+        method = choose_for_all(methods, abilities, outside, "S1")
     except CleaningFailed:
+        assert not set(methods) & set(offered(abilities)) & (set(SANITIZE) if outside else set(Method))
         return
     assert method in methods
     assert method in offered(abilities)
-    if unallocated or (detached * 64 > total and not abilities.is_shared):
+    if outside:
         assert method in SANITIZE
     else:
         assert method is choose(methods, abilities, "S1")
 
 
-@pytest.mark.parametrize(
-    ("total", "unallocated", "shared", "outside"),
-    [
-        (0, 0, False, 0),
-        (1000, 0, False, 0),
-        (1000, 1, False, 1),
-        (0, 1, False, 1),
-        (1015, 0, False, 0),
-        (1016, 0, False, 16),
-        (2000, 500, False, 1000),
-        (2000, 500, True, 500),
-        (900, 0, False, 0),
-    ],
-)
-def test_metadata_and_another_controllers_namespaces_are_not_taken_for_something_hidden(
-    total, unallocated, shared, outside
-):
-    can = dataclasses.replace(NOTHING, is_shared=shared, total_bytes=total, unallocated_bytes=unallocated)
-    assert outside_bytes(can, 1000) == outside
+@pytest.mark.parametrize(("shared", "why"), [(False, ""), (True, "; its NVM subsystem may have other controllers, .*")])
+def test_without_a_sanitize_the_sentence_says_where_something_may_be_and_what_to_do(shared, why):
+    can = dataclasses.replace(NOTHING if not shared else EVERYTHING, is_shared=shared)
+    with pytest.raises(
+        CleaningFailed,
+        match="a guest may have left something in namespace 2, which this host does not see, which only sanitize reaches, and "
+        rf".nova_accel. clean_methods has no sanitize that it offers{why}; make one namespace of all of it .nvme delete-ns",
+    ):
+        choose_for_all([*ERASING], can, "namespace 2, which this host does not see", "S1")

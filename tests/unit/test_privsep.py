@@ -128,6 +128,11 @@ def test_a_format_has_a_fixed_command_line_with_a_time_limit_of_its_own(method, 
     assert erasing._format("nvme0n1", method, 3600.0) == argv
 
 
+@pytest.mark.parametrize(("allocated", "options"), [(False, []), (True, ["--all"])])
+def test_the_namespaces_are_asked_for_as_the_controller_can_tell_them(allocated, options):
+    assert erasing._list_ns("nvme0", allocated) == ["nvme", "list-ns", "/dev/nvme0", *options]
+
+
 def test_zeros_are_asked_for_by_parts():
     argv = ["blkdiscard", "--zeroout", "--force", "--offset=4194304", "--length=512", "/dev/nvme0n1"]
     assert erasing._blkdiscard("nvme0n1", 4194304, 512) == argv
@@ -161,6 +166,7 @@ ACTS = [
     binding.bring_back,
     binding.settle,
     erasing.id_ctrl,
+    erasing.list_ns,
     erasing.sizes,
     erasing.erase,
     erasing.zero,

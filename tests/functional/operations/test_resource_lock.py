@@ -13,7 +13,7 @@ from tests.functional.operations.case import IMAGE, OperationsTestCase
 from tests.functional.operations.fates import EMPTY
 
 UNDER_IT = utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
-ON_SSDS = ("bring_back", "id_ctrl", "sizes", "erase", "zero", "first_nonzero", "settle")
+ON_SSDS = ("bring_back", "id_ctrl", "list_ns", "sizes", "erase", "zero", "first_nonzero", "settle")
 ON_NAMESPACES = ("namespace_size", "zero_namespace", "namespace_first_nonzero")
 
 

@@ -18,7 +18,15 @@ from tests.unit.laws.servers import Servers
 from tests.unit.laws.sleep import Sleep
 from tests.unit.laws.world import FOREIGN, HOST, PMEM, SSD
 
-IN_CLEANING = (*hardware.ERASING, "bring_back", "settle", "id_ctrl", "first_nonzero", "namespace_first_nonzero")
+IN_CLEANING = (
+    *hardware.ERASING,
+    "bring_back",
+    "settle",
+    "id_ctrl",
+    "list_ns",
+    "first_nonzero",
+    "namespace_first_nonzero",
+)
 MEANWHILE = (
     "a round",
     "a delete",
