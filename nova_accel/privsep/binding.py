@@ -44,7 +44,7 @@ def hand_over(address: str, serial: str) -> None:
     names = controller.namespaces(folder)
     if not names:
         raise Refused(f"{folder.name} has no namespace")
-    controller.refuse_if_written(names)
+    controller.refuse_if_used(names)
     with blocks.exclusive(names):
         held.hold(serial)
         _write(folder / "driver_override", "vfio-pci")
@@ -87,7 +87,7 @@ def _mark(folder: Path, serial: str) -> None:
     if serial:
         controller.identified(folder.name, serial)
     names = controller.namespaces(folder)
-    controller.refuse_if_written(names)
+    controller.refuse_if_used(names)
     with blocks.exclusive(names):
         _write(folder / "driver_override", "nvme")
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from nova_accel.model import PciAddress
-from nova_accel.privsep import blocks, openers, sysfs
+from nova_accel.privsep import blocks, loops, openers, sysfs
 from nova_accel.privsep.errors import Refused
 
 NVME_CLASS = "0x010802"
@@ -81,10 +81,13 @@ def refuse_if_not_alone(folder: Path, names: tuple[str, ...]) -> None:
         raise Refused(f"{mine} shares its NVM subsystem with {', '.join(others)}")
 
 
-def refuse_if_written(names: tuple[str, ...]) -> None:
-    """Refuse while a process has one of the block devices open for writing.
+def refuse_if_used(names: tuple[str, ...]) -> None:
+    """Refuse while somebody uses one of the block devices in a way that an exclusive open does not notice.
 
-    :raises Refused: with the process's name
+    :raises Refused: with the name of the process that writes, or of the loop device
     """
-    for writer in openers.find_writers(blocks.numbers(blocks.with_partitions(names))).values():
+    numbers = blocks.numbers(blocks.with_partitions(names))
+    for writer in openers.find_writers(numbers).values():
         raise Refused(f"{writer} has {' or '.join(names)} open for writing")
+    for number, loop in loops.find(numbers).items():
+        raise Refused(f"/dev/{loop} is a loop device over /dev/{numbers[number]}")

@@ -177,7 +177,7 @@ def _held(address: str, serial: str, flags: int = os.O_RDONLY) -> Iterator[dict[
     names = controller.namespaces(controller.identified(address, serial))
     if not names:
         raise Refused(f"{address} has no namespace")
-    controller.refuse_if_written(names)
+    controller.refuse_if_used(names)
     with blocks.exclusive(names, flags) as opened:
         yield opened
 

@@ -22,6 +22,9 @@ class Mount:
     number: int
     source: str
     mount_point: str
+    identifier: int
+    kind: str
+    """Type of the file system, such as ``ext4``."""
 
 
 def parse(text: str) -> list[Mount]:
@@ -33,9 +36,10 @@ def _parse_line(line: str) -> Mount | None:
     head, separator, tail = line.partition(" - ")
     fields, ending = head.split(" "), tail.split(" ")
     major, _, minor = fields[2].partition(":") if len(fields) > 5 else ("", "", "")
-    if not separator or len(ending) < 2 or not (major.isdecimal() and minor.isdecimal()):
+    if not separator or len(ending) < 2 or not (major.isdecimal() and minor.isdecimal() and fields[0].isdecimal()):
         return None
-    return Mount(os.makedev(int(major), int(minor)), _plain(ending[1]), _plain(fields[4]))
+    number = os.makedev(int(major), int(minor))
+    return Mount(number, _plain(ending[1]), _plain(fields[4]), int(fields[0]), ending[0])
 
 
 def _plain(field: str) -> str:
@@ -75,28 +79,35 @@ def _whose(mount: Mount, names: tuple[str, ...], by_number: Mapping[int, str]) -
 
 def _spaces(elsewhere_only: bool) -> Iterator[tuple[str, list[Mount]]]:
     """Words and mounts of each mount namespace; a process in a changed root sees only part of its own, so each root counts."""
-    own = _space(_OWN)
+    mine = space(_OWN)
     if not elsewhere_only:
-        yield "", _mounts(_OWN)
+        yield "", of(_OWN)
     seen: set[tuple[str, str]] = set()
     for process in processes.others():
-        space = _space(process)
-        if space is None or space in seen or (own is not None and space[0] == own[0]):
+        other = space(process)
+        if other is None or other in seen or (mine is not None and other[0] == mine[0]):
             continue
-        mounts = _mounts(process)
+        mounts = of(process)
         if mounts:  # else it ended meanwhile, and another process speaks for its namespace
-            seen.add(space)
+            seen.add(other)
             yield f" in the mount namespace of {processes.words(process)}", mounts
 
 
-def _space(process: Path) -> tuple[str, str] | None:
+def space(process: Path) -> tuple[str, str] | None:
+    """What tells one mount namespace, seen from one root, from another; None when the process has ended."""
     try:
         return str((process / "ns/mnt").readlink()), str((process / "root").readlink())
     except OSError:  # it ended meanwhile
         return None
 
 
-def _mounts(process: Path) -> list[Mount]:
+def own() -> list[Mount]:
+    """The mounts that this process sees."""
+    return of(_OWN)
+
+
+def of(process: Path) -> list[Mount]:
+    """The mounts that a process sees."""
     try:
         return parse((process / "mountinfo").read_text(encoding="utf-8", errors="replace"))
     except OSError:

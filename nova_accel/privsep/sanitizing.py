@@ -34,7 +34,7 @@ def sanitize(address: str, serial: str, method: str) -> None:
     names = controller.namespaces(folder)
     if not names:
         raise Refused(f"{folder.name} has no namespace")
-    controller.refuse_if_written(names)
+    controller.refuse_if_used(names)
     with blocks.exclusive(names):
         controller.refuse_if_not_alone(folder, names)
         _refuse_if_shared(controller.controller(folder).name)

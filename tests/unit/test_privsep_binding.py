@@ -145,7 +145,7 @@ def test_one_that_a_process_writes_to_is_not_marked(on_nvme, monkeypatch):
     def refuse(names):
         raise Refused(f"dd (process 123) has {names[0]} open for writing")
 
-    monkeypatch.setattr(controller, "refuse_if_written", refuse)
+    monkeypatch.setattr(controller, "refuse_if_used", refuse)
     with pytest.raises(Refused, match="has nvme0n1 open for writing"):
         bring_back()
     assert (on_nvme.folder / "driver_override").read_text() == "vfio-pci\n"

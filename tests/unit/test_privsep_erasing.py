@@ -26,7 +26,7 @@ def disk(tmp_path, monkeypatch):
         disk.write_bytes(b"\x5a" * SIZE)
         monkeypatch.setattr(controller, "identified", lambda address, serial: tmp_path)
         monkeypatch.setattr(controller, "namespaces", lambda folder: (disk.name,))
-        monkeypatch.setattr(controller, "refuse_if_written", lambda names: None)
+        monkeypatch.setattr(controller, "refuse_if_used", lambda names: None)
         yield disk
 
 

@@ -33,7 +33,7 @@ def test_a_recorded_mountinfo_is_read_line_by_line():
 
 def test_spaces_in_a_mount_point_are_spaces():
     line = r"30 22 259:1 / /mnt/my\040disk rw - ext4 /dev/nvme0n1p1 rw"
-    assert mounts.parse(line) == [mounts.Mount(os.makedev(259, 1), "/dev/nvme0n1p1", "/mnt/my disk")]
+    assert mounts.parse(line) == [mounts.Mount(os.makedev(259, 1), "/dev/nvme0n1p1", "/mnt/my disk", 30, "ext4")]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_is_no_mount_is_left_out(line):
 
 
 def test_a_file_system_with_a_number_of_its_own_is_known_by_what_was_mounted():
-    btrfs = mounts.Mount(os.makedev(0, 45), "/dev/nvme0n1p1", "/mnt")
+    btrfs = mounts.Mount(os.makedev(0, 45), "/dev/nvme0n1p1", "/mnt", 30, "btrfs")
     numbers = {os.makedev(259, 1): "nvme0n1p1"}
     assert mounts._whose(btrfs, ("nvme0n1", "nvme0n1p1"), numbers) == "nvme0n1p1"
     assert mounts._whose(btrfs, ("nvme0n1",), {}) is None
@@ -54,7 +54,7 @@ def test_a_link_that_was_mounted_leads_to_its_device(loop_device):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         link = Path(folder, "by-label")
         link.symlink_to(loop_device)
-        mount = mounts.Mount(os.makedev(0, 45), str(link), "/mnt")
+        mount = mounts.Mount(os.makedev(0, 45), str(link), "/mnt", 30, "btrfs")
         assert mounts._whose(mount, (loop_device.name,), blocks.numbers([loop_device.name])) == loop_device.name
 
 
