@@ -1,10 +1,11 @@
 """Writes the plan into Nova's provider tree. What others put there stays."""
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from nova.compute.provider_tree import ProviderTree
+from nova.compute.provider_tree import ProviderData, ProviderTree
 from nova.objects.resource import Resource
 
 from nova_accel.model import HandleId
@@ -13,6 +14,7 @@ from nova_accel.provider_tree.plan import ClassPlan, ProviderPlan
 
 # Where os-traits has it, it says that Nova itself looks after the provider.
 _OWNER = "OWNER_NOVA"
+_OUR_CLASSES = re.compile(r"CUSTOM_SSD|CUSTOM_PMEM_NAMESPACE_.*", re.ASCII)
 _OUR_TRAITS = re.compile(r"CUSTOM_SSD(_.*)?|CUSTOM_NUMA_NODE_\d+|CUSTOM_PMEM_NAMESPACE_.*", re.ASCII)
 
 
@@ -47,8 +49,9 @@ def apply(
         if not tree.exists(plan.name):
             tree.new_child(plan.name, node, uuid=plan.uuid)
     leftovers: set[Leftover] = set()
+    given_out = _by_provider(claimed)
     for uuid in ours(tree, node):
-        leftovers |= _provider(tree, uuid, wanted.get(uuid), claimed, unused)
+        leftovers |= _provider(tree, uuid, wanted.get(uuid), given_out[uuid], unused)
     return frozenset(leftovers)
 
 
@@ -57,10 +60,10 @@ def hold(tree: ProviderTree, node: str, claimed: Iterable[Resource]) -> None:
 
     Without it Nova would take our classes for ones without resource objects, and start servers without their devices.
     """
-    given_out = list(claimed)
+    given_out = _by_provider(claimed)
     for uuid in ours(tree, node):
-        classes = tree.data(uuid).inventory
-        tree.update_resources(uuid, {name: _claimed_of(given_out, uuid, name) for name in classes})
+        classes = _our_classes(tree.data(uuid), given_out[uuid])
+        tree.update_resources(uuid, {name: _of_class(given_out[uuid], name) for name in classes})
 
 
 def claimed_handles(resources: Iterable[Resource]) -> frozenset[HandleId]:
@@ -78,22 +81,28 @@ def _provider(
     tree: ProviderTree,
     uuid: str,
     plan: ProviderPlan | None,
-    claimed: Collection[Resource],
+    given_out: Collection[Resource],
     unused: Collection[Leftover],
 ) -> set[Leftover]:
     data = tree.data(uuid)
     planned = plan.classes if plan is not None else {}
-    vanished = {Leftover(uuid, name) for name in data.inventory if name not in planned}
-    kept = {one for one in vanished if one not in unused or _claimed_of(claimed, uuid, one.resource_class)}
-    if not planned and not kept:
+    ours_here = _our_classes(data, given_out)
+    vanished = {Leftover(uuid, name) for name in ours_here if name not in planned}
+    kept = {one for one in vanished if one not in unused or _of_class(given_out, one.resource_class)}
+    # Nova adds what its provider.yaml says itself after every update, and refuses what is there already.
+    if not planned and not kept and ours_here >= data.inventory.keys():
         tree.remove(uuid)
         return set()
-    inventory = {name: _inventory(one.total, one.reserved) for name, one in planned.items()}
-    resources = {name: _resources(uuid, name, one) for name, one in planned.items()}
+    inventory, resources = {}, {}
+    for name, wanted in planned.items():
+        # Nova has given it out and the ledger, which was lost, does not know it: without it Nova's first update ends in an error.
+        unknown = _unknown(_of_class(given_out, name), wanted)
+        inventory[name] = _inventory(wanted.total + len(unknown), wanted.reserved)
+        resources[name] = _resources(uuid, name, wanted) | unknown
     for one in kept:
         total = data.inventory[one.resource_class]["total"]
         inventory[one.resource_class] = _inventory(total, total)
-        resources[one.resource_class] = _claimed_of(claimed, uuid, one.resource_class)
+        resources[one.resource_class] = _of_class(given_out, one.resource_class)
     tree.update_inventory(uuid, inventory)
     if plan is not None and plan.traits is not None:
         tree.update_traits(uuid, _foreign(data.traits) | plan.traits | {_OWNER})
@@ -101,8 +110,27 @@ def _provider(
     return kept
 
 
-def _claimed_of(claimed: Iterable[Resource], uuid: str, resource_class: str) -> set[Resource]:
-    return {one for one in claimed if one.provider_uuid == uuid and one.resource_class == resource_class}
+def _our_classes(data: ProviderData, given_out: Iterable[Resource]) -> set[str]:
+    """The resource classes of a provider of ours that we have put there; Nova's provider.yaml may have added others."""
+    # What a driver of somebody else's offers has resource objects, or a server has it.
+    with_resources = data.resources.keys() | {one.resource_class for one in given_out}
+    return {name for name in data.inventory if _OUR_CLASSES.fullmatch(name) or name in with_resources}
+
+
+def _by_provider(claimed: Iterable[Resource]) -> defaultdict[str, list[Resource]]:
+    found: defaultdict[str, list[Resource]] = defaultdict(list)
+    for one in claimed:
+        found[one.provider_uuid].append(one)
+    return found
+
+
+def _of_class(given_out: Iterable[Resource], resource_class: str) -> set[Resource]:
+    return {one for one in given_out if one.resource_class == resource_class}
+
+
+def _unknown(given_out: Iterable[Resource], plan: ClassPlan) -> set[Resource]:
+    known = {handle.identity for handle in plan.resources}
+    return {one for one in given_out if one.identifier not in known}
 
 
 def _inventory(total: int, reserved: int) -> dict[str, int | float]:

@@ -86,6 +86,47 @@ def test_a_class_that_vanished_goes_alone(tree: ProviderTree) -> None:
     assert set(tree.data(NAME).inventory) == {"CUSTOM_SSD"}
 
 
+def test_what_others_added_to_a_provider_of_ours_is_not_written_back(tree: ProviderTree) -> None:
+    apply.apply(tree, NODE, [PLAN])
+    ours = dict(tree.data(NAME).inventory)
+    others = {"CUSTOM_FAN": {"total": 4}}
+    tree.update_inventory(NAME, ours | others)
+    assert apply.apply(tree, NODE, [PLAN]) == frozenset()
+    assert tree.data(NAME).inventory == ours
+
+    tree.update_inventory(NAME, ours | others)
+    leftover = Leftover(PLAN.uuid, "CUSTOM_SSD")
+    assert apply.apply(tree, NODE, []) == {leftover}
+    tree.update_inventory(NAME, dict(tree.data(NAME).inventory) | others)
+    assert apply.apply(tree, NODE, [], [], [leftover]) == frozenset()
+    assert tree.exists(NAME), "Nova is about to add again what is somebody else's"
+    assert apply.apply(tree, NODE, []) == frozenset()
+    assert not tree.exists(NAME)
+
+
+def test_without_a_plan_what_others_added_has_no_resources(tree: ProviderTree) -> None:
+    apply.apply(tree, NODE, [PLAN])
+    tree.update_inventory(NAME, dict(tree.data(NAME).inventory) | {"CUSTOM_FAN": {"total": 4}})
+    apply.hold(tree, NODE, [])
+    assert tree.data(NAME).resources == {"CUSTOM_SSD": set()}
+
+
+@pytest.mark.parametrize("name", ["CUSTOM_SSD", "CUSTOM_PMEM_NAMESPACE_6GB"])
+def test_a_class_of_ours_is_known_after_a_restart(tree: ProviderTree, name: str) -> None:
+    tree.new_child(NAME, NODE, uuid=PLAN.uuid)
+    tree.update_inventory(NAME, {name: {"total": 1}})
+    assert apply.apply(tree, NODE, []) == {Leftover(PLAN.uuid, name)}
+
+
+def test_what_is_given_out_stays_where_only_its_siblings_are_known(tree: ProviderTree) -> None:
+    given_out = Resource(provider_uuid=PLAN.uuid, resource_class="CUSTOM_SSD", identifier="SN2")
+    elsewhere = Resource(provider_uuid=str(uuid.uuid4()), resource_class="CUSTOM_SSD", identifier="SN3")
+    apply.apply(tree, NODE, [PLAN], [given_out, elsewhere])
+    data = tree.data(NAME)
+    assert {one.identifier for one in data.resources["CUSTOM_SSD"]} == {"SN1", "SN2"}
+    assert (data.inventory["CUSTOM_SSD"]["total"], data.inventory["CUSTOM_SSD"]["reserved"]) == (2, 0)
+
+
 def test_what_comes_back_is_offered_again(tree: ProviderTree) -> None:
     apply.apply(tree, NODE, [PLAN])
     once = seen(tree)
