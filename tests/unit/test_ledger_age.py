@@ -139,7 +139,7 @@ def test_the_count_is_on_the_disk_before_it_gets_its_name_and_the_name_after(led
     fsync, rename = os.fsync, Path.rename
 
     def synced(descriptor):
-        done.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        done.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         fsync(descriptor)
 
     def renamed(old, new):
