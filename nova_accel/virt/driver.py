@@ -13,7 +13,7 @@ from oslo_log import log as logging
 
 from nova_accel import conf
 from nova_accel.drivers import loading
-from nova_accel.exception import AccelError, ConfigurationError, NotALedger
+from nova_accel.exception import AccelError, ConfigurationError, HandleUnavailable, NotALedger
 from nova_accel.host import Host, LocalHost
 from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
@@ -116,6 +116,33 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
                 self._accel.rebuild(self._handles(self._accel, instance), instance.uuid)
         super().spawn(context, instance, *args, **kwargs)
 
+    def rebuild(self, context: Any, instance: Any, *args: Any, evacuate: bool = False, **kwargs: Any) -> None:
+        """Refuse what could not be started again, while the server still has its guest and its disk; then leave it to Nova.
+
+        :raises nova.exception.InstanceFaultRollback: when it would end without its devices; the server goes on as before
+        :raises NotImplementedError: else, which has Nova destroy and spawn it
+        """
+        if self._accel and not evacuate:
+            with refusals.of_a_rebuild(instance):
+                self._foresee_rebuild(self._accel, instance)
+        super().rebuild(context, instance, *args, evacuate=evacuate, **kwargs)
+
+    def reboot(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse what could not be started again, while the guest still runs.
+
+        :raises nova.exception.InternalError: with the reason
+        """
+        self._foresee(instance)
+        return super().reboot(context, instance, *args, **kwargs)
+
+    def unrescue(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse what could not be started again, while the rescued guest still runs.
+
+        :raises nova.exception.InternalError: with the reason
+        """
+        self._foresee(instance)
+        return super().unrescue(context, instance, *args, **kwargs)
+
     def destroy(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> None:
         """Destroy the guest; if Nova is deleting the server, or could not build it, release and clean its devices."""
         super().destroy(context, instance, *args, **kwargs)
@@ -154,10 +181,17 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         if not self._accel or not nova_private.has_devices_of_ours(instance):
             super().resume(context, instance, *args, **kwargs)
             return
+        try:
+            guest = self._host.get_guest(instance)
+        except (
+            nova_exception.InstanceNotFound
+        ):  # nothing was saved of it, so it begins anew, with its devices in its XML
+            super().resume(context, instance, *args, **kwargs)
+            return
         with self._starting_without_devices(instance):
-            with refusals.of_a_resume(), contextlib.suppress(nova_exception.InstanceNotFound):
+            with refusals.of_a_resume():
                 # Before Nova begins: where a guest cannot be started, it takes the domain away with all that was saved of it.
-                self._prepare(self._accel, instance, self._host.get_guest(instance).get_xml_desc())
+                self._prepare(self._accel, instance, guest.get_xml_desc())
             super().resume(context, instance, *args, **kwargs)
             with refusals.of_a_resume():
                 self._give_back(self._accel, instance, self._host.get_guest(instance))
@@ -198,8 +232,9 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         return super()._create_guest(context, xml, instance, *args, **kwargs)
 
     def _soft_reboot(self, instance: Any) -> Any:
-        # It starts the domain that libvirt has stored, past _create_guest.
-        self._prepare_guest(instance, self._host.get_guest(instance).get_xml_desc(), running=True)
+        # It starts the domain that libvirt has stored, past _create_guest; what the guest has now may be something else.
+        stored = self._host.get_guest(instance).get_xml_desc(dump_inactive=True)
+        self._prepare_guest(instance, stored, running=True)
         return super()._soft_reboot(instance)
 
     def _resume_guest_after_snapshot(
@@ -213,7 +248,10 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         with self._starting_without_devices(instance), refusals.of_a_start(instance):
             self._prepare(self._accel, instance, xml)
             super()._resume_guest_after_snapshot(*arguments)
-            self._give_back(self._accel, instance, guest)
+            try:
+                self._give_back(self._accel, instance, guest)
+            except suspend.NotAttached as error:
+                raise suspend.StoppedByASnapshot(instance.uuid, error.reason) from error
         return None
 
     @contextlib.contextmanager
@@ -254,10 +292,32 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def _give_back(self, accel: AccelService, instance: Any, guest: Any) -> None:
         elements = accel.guests.elements_of(PciHostdev, self._handles(accel, instance), instance.uuid)
-        suspend.attach_all(self, guest, instance.uuid, elements)
+        suspend.attach_all(self, guest, instance.uuid, elements, accel.save_room)
 
     def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
         return claimed.handles(instance, self._get_resources(instance), accel.resource_classes)
+
+    def _foresee(self, instance: Any) -> None:
+        if self._accel:
+            with refusals.of_a_start(instance):
+                self._accel.guests.foresee(self._handles(self._accel, instance), instance.uuid)
+
+    def _foresee_rebuild(self, accel: AccelService, instance: Any) -> None:
+        accel.note_rebuild(instance.uuid)
+        if nova_private.move_concerns_us(instance) and self._can_go_on_with_what_it_has(accel, instance):
+            # Of a move that failed before it began: Nova would start the server with what that was to get, and keep that.
+            nova_private.forget_move(instance)
+            return
+        accel.guests.foresee(self._handles(accel, instance), instance.uuid)
+
+    @staticmethod
+    def _can_go_on_with_what_it_has(accel: AccelService, instance: Any) -> bool:
+        resources = nova_private.resources_by_database(instance)
+        try:
+            accel.guests.foresee(claimed.handles(instance, resources, accel.resource_classes), instance.uuid)
+        except HandleUnavailable:
+            return False
+        return True
 
     def _nova_side(self, host: str) -> NovaSide:
         return NovaSide(

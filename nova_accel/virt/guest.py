@@ -6,8 +6,8 @@ from typing import TypeVar
 from oslo_log import log as logging
 
 from nova_accel.discovery.candidate import Candidate
-from nova_accel.eligibility.verdict import Reason
 from nova_accel.exception import AccelError, DeviceLost, HandleUnavailable
+from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import AttachHandle, HandleId, HandleKind
 from nova_accel.virt.attach import Attacher, Element
@@ -41,6 +41,17 @@ class GuestPreparer:
             assert candidate.handle is not None
             found.append((candidate.handle, attacher.element(candidate, server)))
         return tuple(found)
+
+    def foresee(self, handles: Sequence[HandleId], server: str) -> None:
+        """Find out, without changing anything, what of :meth:`prepare` can be known before a server's guest or disk is given up.
+
+        :raises AccelError: when its guest could not be started again
+        """
+        if not handles:
+            return
+        self.elements(handles, server)
+        self._ledger.probe()
+        self._ledger.refuse_unless_claimable(handles, server)
 
     def prepare(
         self, handles: Sequence[HandleId], server: str, domain_xml: str, *, running: bool = False, later: bool = False
@@ -137,12 +148,20 @@ class GuestPreparer:
             assert candidate.handle is not None
             names = (self.place(candidate), *self._attachers[candidate.handle.kind].other_places(candidate))
             found = [name for name in names if name in places]
-            if found and candidate.verdict.reason is not Reason.DOUBLE_OWNER:
+            if found and not self._is_novas_to_give(candidate):
                 raise HandleUnavailable(
                     candidate.handle.id.identity,
                     server,
                     f"the domain XML has {found[0]} from somewhere else; take it out of Nova's own options, or of ours",
                 )
+
+    def _is_novas_to_give(self, candidate: Candidate) -> bool:
+        """Whether an option of Nova's own names it too and no server has it from us: Nova's own servers go on as before."""
+        assert candidate.handle is not None
+        if not candidate.evidence.double_owner:
+            return False
+        entry = self._ledger.entries().get(candidate.handle.id)
+        return entry is None or entry.state is not State.ASSIGNED
 
     def _named(self, handle: HandleId, server: str, in_xml: Collection[str]) -> str:
         """What names a device in this XML, or has to: its place, or what else leads to it for now."""

@@ -119,6 +119,26 @@ def has_devices_of_ours(instance: Any) -> bool:
     return any(not is_novas_own(one) for one in instance.resources or [])
 
 
+def move_concerns_us(instance: Any) -> bool:
+    """Whether what a move of a server, which may have failed long ago, says of before and after names devices of ours."""
+    move = instance.migration_context
+    return move is not None and bool(_ours(move.old_resources) | _ours(move.new_resources))
+
+
+def forget_move(instance: Any) -> None:
+    """Have Nova forget what a move that failed says of before and after."""
+    instance.drop_migration_context()
+
+
+def resources_by_database(instance: Any) -> list[Resource]:
+    """What a server has, whatever a move says of after: Nova lets its driver see that where it rebuilds a server.
+
+    :raises Exception: what Nova's objects raise when the database cannot be asked
+    """
+    found = Instance.get_by_uuid(nova_context.get_admin_context(), instance.uuid, expected_attrs=["resources"])
+    return list(found.resources or ())
+
+
 def consumers(virtapi: Any, leftover: Leftover) -> list[str]:
     """Who has an allocation in Placement from a resource class of a provider: servers, migrations, or whatever was given one.
 

@@ -28,8 +28,24 @@ def of_a_start(instance: Any) -> Iterator[None]:
     except AccelError as error:
         if instance.vm_state == vm_states.BUILDING:
             raise nova_exception.ComputeResourcesUnavailable(reason=str(error)) from error
+        # Where the guest goes on running, Nova says nowhere why a reboot was refused.
+        LOG.warning("Server %s is not started: %s", instance.uuid, error)
         # The other one would make a rebuild on this host drop the server's allocation.
         raise nova_exception.InternalError(str(error)) from error
+
+
+@contextlib.contextmanager
+def of_a_rebuild(instance: Any) -> Iterator[None]:
+    """A server is not rebuilt and goes on with the disk that it has.
+
+    :raises nova.exception.InstanceFaultRollback: with the reason
+    """
+    try:
+        yield
+    except AccelError as error:
+        LOG.warning("Server %s is not rebuilt and goes on as before: %s", instance.uuid, error)
+        failure = nova_exception.InstanceDeployFailure(reason=str(error))
+        raise nova_exception.InstanceFaultRollback(failure) from error
 
 
 @contextlib.contextmanager

@@ -140,13 +140,17 @@ class AccelService:
         """Release what a server has, and begin to clean it. If that fails the server's deletion goes on: the next rounds try again."""
         self._guarded(lambda: self._release(server, evidence), f"releasing the devices of server {server}")
 
+    def note_rebuild(self, server: str) -> None:
+        """Take notice that a server is being rebuilt: Nova gives its allocation back if that fails, however early."""
+        self._unbacked.note_rebuild(server)
+
     def rebuild(self, handles: Collection[HandleId], server: str) -> None:
         """Erase what a server has and keeps, because it is rebuilt; nothing where the operator wants it kept.
 
         :raises AccelError: when one could not be proven clean
         """
         self._unbacked.note_rebuild(server)
-        if self._settings.on_rebuild == "keep":
+        if not handles or self._settings.on_rebuild == "keep":
             return
         entries = self.ledger.entries()
         # What it gets only now, on another host than before, is clean.

@@ -45,6 +45,18 @@ class NotAttached(AccelError):
         self.reason = reason
 
 
+class StoppedByASnapshot(AccelError):
+    """A guest did not get its devices back after a snapshot; it was saved again, and Nova takes it for stopped."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(
+            f"server {server} did not get its devices back after its snapshot, so it does not run: {reason}; "
+            "start it again, or reboot it hard: what is on its devices is kept, what its memory held is not"
+        )
+        self.server = server
+        self.reason = reason
+
+
 class RunsWithout(AccelError):
     """A guest did not get its devices back, and could not be saved again."""
 
@@ -141,9 +153,12 @@ def attach(guest: Any, hostdev: PciHostdev) -> None:
         guest.attach_device(GuestElement(hostdev), persistent=persistent, live=live)
 
 
-def attach_all(driver: Any, guest: Any, server: str, wanted: Sequence[PciHostdev]) -> None:
+def attach_all(
+    driver: Any, guest: Any, server: str, wanted: Sequence[PciHostdev], room: SaveRoom | None = None
+) -> None:
     """Give a guest that was just resumed its devices, all of them.
 
+    :param room: for its persistent memory, should it have to be saved again; None where that is not looked at
     :raises NotAttached: when one could not be given; the guest was saved again and does not run without it
     :raises RunsWithout: when that was not possible either
     """
@@ -152,16 +167,17 @@ def attach_all(driver: Any, guest: Any, server: str, wanted: Sequence[PciHostdev
             attach(guest, one)
         except Exception as error:
             reason = f"{one.alias} at {one.address}: {error}"
-            _save_again(driver, guest, server, reason)
+            _save_again(driver, guest, server, reason, room)
             raise NotAttached(server, reason) from error
         LOG.info("%s at %s is back in the guest of server %s", one.alias, one.address, server)
 
 
-def _save_again(driver: Any, guest: Any, server: str, reason: str) -> None:
+def _save_again(driver: Any, guest: Any, server: str, reason: str, room: SaveRoom | None) -> None:
     try:
-        detach_all(driver, guest, server)
-        detach_config(guest)
-        guest.save_memory_state()
+        with memory_saved(guest, server, room) if room is not None else contextlib.nullcontext():
+            detach_all(driver, guest, server)
+            detach_config(guest)
+            guest.save_memory_state()
     except Exception as error:
         raise RunsWithout(server, f"{reason}; it could not be saved again: {error}") from error
 

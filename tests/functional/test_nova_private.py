@@ -4,9 +4,10 @@ import inspect
 from unittest import mock
 
 import pytest
-from nova.compute.manager import ComputeVirtAPI
+from nova.compute.manager import ComputeManager, ComputeVirtAPI
 from nova.compute.provider_tree import ProviderTree
 from nova.compute.resource_tracker import ResourceTracker
+from nova.objects.instance import Instance
 from nova.virt.libvirt.driver import LibvirtDriver
 from nova.virt.libvirt.guest import Guest
 
@@ -26,6 +27,9 @@ OVERRIDDEN = {
     "suspend": ["self", "context", "instance"],
     "resume": ["self", "context", "instance"],
     "spawn": ["self", "context", "instance"],
+    "rebuild": ["self", "context", "instance"],
+    "reboot": ["self", "context", "instance"],
+    "unrescue": ["self", "context", "instance"],
     "check_can_live_migrate_destination": ["self", "context", "instance"],
     "check_can_live_migrate_source": ["self", "context", "instance"],
     "_get_guest_config": ["self", "instance"],
@@ -85,6 +89,15 @@ def test_every_start_of_a_guest_is_known():
         and (".launch(" in inspect.getsource(value) or "Guest.create(" in inspect.getsource(value))
     }
     assert starts == {"_create_guest", "_soft_reboot", "_resume_guest_after_snapshot"}
+
+
+def test_a_rebuild_is_first_left_to_the_driver_which_sees_what_a_move_was_to_give():
+    source = inspect.getsource(ComputeManager._do_rebuild_instance)
+    asked = source.index("self.driver.rebuild(")
+    assert source.index("with instance.mutated_migration_context():") < asked
+    assert asked < source.index("except NotImplementedError:") < source.index("self._rebuild_default_impl(")
+    assert "evacuate" in inspect.signature(ComputeManager._rebuild_default_impl).parameters
+    assert "migration_context" in inspect.getsource(Instance.drop_migration_context)
 
 
 def test_the_provider_trees_methods_are_there():
