@@ -105,6 +105,12 @@ class Cleaner:
             entry = self._ledger.entries()[handle.id]
             if entry.state is not State.ASSIGNED or entry.server != server:
                 raise HandleUnavailable(handle.id.identity, server, f"it is {entry.state.value}, so it is not wiped")
+            if entry.is_quarantined:
+                raise HandleUnavailable(
+                    handle.id.identity,
+                    server,
+                    f"it is {entry.drained}; until nova-accel device undrain {handle.id.identity} nothing touches it",
+                )
             attempt = self._attempt(handle)
             try:
                 proof = self._erasers[handle.kind].erase_and_verify(handle, attempt.progress)
@@ -164,6 +170,11 @@ class Cleaner:
     def _read(self, handle: AttachHandle) -> bool:
         try:
             nonzero = self._erasers[handle.kind].find_nonzero(handle, self._attempt(handle).progress)
+        except DeviceLost as lost:
+            self._ledger.explain(handle.id, f"could not be read: {lost}")
+            self._ledger.quarantine(handle.id, str(lost))
+            LOG.error("%s is quarantined: it could not be read: %s", handle.id, lost)
+            return False
         except AccelError as error:
             again = (self._clock() + _READ_AGAIN).isoformat()
             self._tried[handle.id] = Tried(handle.incarnation, again)
@@ -207,8 +218,13 @@ class Cleaner:
         if isinstance(error, DeviceLost):
             return
         # Out of the host's sight again, if it is still the one: whatever is on it is a tenant's.
-        with contextlib.suppress(AccelError):
+        try:
             self._erasers[handle.kind].put_away(handle)
+        except DeviceLost as lost:
+            self._ledger.quarantine(handle.id, str(lost))
+            LOG.error("%s is quarantined: %s", handle.id, lost)
+        except AccelError as refusal:
+            LOG.warning("%s could not be put out of the host's sight: %s", handle.id, refusal)
 
     def _size_bytes(self, handle: AttachHandle) -> int | None:
         try:

@@ -11,6 +11,9 @@ ELIGIBLE = "eligible"
 QUARANTINED = "quarantined: "
 """How the reason of a drain begins that nova-compute itself has ordered."""
 
+DRAINED_BEFORE = "; drained before: "
+"""What stands in such a reason before an operator's own."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -51,6 +54,14 @@ class Entry:
     def is_quarantined(self) -> bool:
         """Whether it hung or did not come back, so that only an operator may have it touched again."""
         return self.drained is not None and self.drained.startswith(QUARANTINED)
+
+    @property
+    def drained_by_operator(self) -> str | None:
+        """Why an operator drained it, also before it was quarantined; None where none did."""
+        if self.drained is None or not self.is_quarantined:
+            return self.drained
+        _, kept, former = self.drained.partition(DRAINED_BEFORE)
+        return former if kept else None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from nova_accel.exception import HandleUnavailable
 from nova_accel.ledger import left_behind
 from nova_accel.ledger.age import Age
 from nova_accel.ledger.cleanings import Cleanings
-from nova_accel.ledger.entry import QUARANTINED, Entry
+from nova_accel.ledger.entry import DRAINED_BEFORE, QUARANTINED, Entry
 from nova_accel.ledger.file import LedgerFile, now
 from nova_accel.ledger.left_behind import LeftBehind
 from nova_accel.ledger.operator import OperatorsPart
@@ -224,11 +224,16 @@ class Ledger:
             )
 
     def quarantine(self, handle: HandleId, reason: str) -> None:
-        """Note that a handle hangs or did not come back: drained until an operator undrains it."""
+        """Note that a handle hangs or did not come back: drained until an operator undrains it.
+
+        A wish to have it cleaned that came while it hung is forgotten; why an operator had drained it before is kept.
+        """
         with self._file.transaction() as connection:
+            former = required(connection, handle, "the cleaner").drained_by_operator
+            before = f"{DRAINED_BEFORE}{former}" if former is not None else ""
             connection.execute(
-                "UPDATE handle SET drained = ?, retry_at = NULL WHERE identity = ?",
-                (f"{QUARANTINED}{reason}", handle.identity),
+                "UPDATE handle SET drained = ?, asked = NULL, retry_at = NULL WHERE identity = ?",
+                (f"{QUARANTINED}{reason}{before}", handle.identity),
             )
 
     def doubt_all(self, reason: str) -> int:

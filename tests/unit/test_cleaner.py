@@ -147,6 +147,58 @@ def test_what_hangs_is_quarantined_and_not_touched_again_by_itself(case):
     assert one.entry.drained is not None  # clean, and still not offered until it is undrained
 
 
+def test_a_wish_that_comes_while_it_hangs_does_not_have_it_touched_again(case):
+    one = case(DeviceLost("bring_back", "it did not come back")).release()
+    erase = one.eraser.erase_and_verify
+
+    def hang(handle, progress):
+        one.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=False)
+        return erase(handle, progress)
+
+    one.eraser.erase_and_verify = hang
+    assert not one.cleaner.settle(HANDLE)
+    assert not one.cleaner.settle(HANDLE)
+    assert one.eraser.calls == ["erase"]
+    assert one.entry.asked is None
+
+
+def test_what_hangs_as_it_is_put_away_is_quarantined_too(case):
+    one = case(failed()).release()
+
+    def hang(handle):
+        raise DeviceLost("hand_over", "the kernel does not come back")
+
+    one.eraser.put_away = hang
+    assert not one.cleaner.settle(HANDLE)
+    assert one.entry.drained == "quarantined: hand_over: the kernel does not come back"
+    assert one.entry.retry_at is None
+    assert not one.cleaner.settle(replace(HANDLE, incarnation="boot:2"))
+
+
+def test_what_hangs_as_it_is_read_is_quarantined_and_not_read_again_a_minute_later(case, monkeypatch):
+    one = case()
+    one.ledger.give_back([A], SERVER, {A: "the host used it"})
+
+    def hang(handle, progress):
+        one.eraser.calls.append("find_nonzero")
+        raise DeviceLost("namespace_first_nonzero", "it could not be killed")
+
+    monkeypatch.setattr(one.eraser, "find_nonzero", hang)
+    assert not one.cleaner.settle(HANDLE)
+    assert one.entry.is_quarantined
+    one.now += timedelta(hours=1)
+    assert not one.cleaner.settle(HANDLE)
+    assert one.eraser.calls == ["find_nonzero"]
+
+
+def test_a_quarantine_keeps_why_an_operator_had_drained_it(case):
+    one = case(DeviceLost("bring_back", "it did not come back")).release()
+    one.ledger.operator.drain("SN1", "its slot is to be used otherwise")
+    assert not one.cleaner.settle(HANDLE)
+    one.ledger.quarantine(A, "it hangs again")
+    assert one.entry.drained == "quarantined: it hangs again; drained before: its slot is to be used otherwise"
+
+
 def test_what_others_have_cleaned_is_read_back_and_not_erased(case):
     one = case(one_time_use=True).release()
     assert not one.cleaner.settle(HANDLE)
@@ -263,6 +315,15 @@ def test_what_hangs_as_it_is_wiped_for_a_rebuild_is_quarantined_and_stays_its_se
     one.release()
     assert not one.cleaner.settle(HANDLE)
     assert one.eraser.calls == ["erase"]
+
+
+def test_what_is_quarantined_is_not_touched_for_a_rebuild(case):
+    one = case()
+    one.ledger.quarantine(A, "it hangs")
+    words = "it is quarantined: it hangs; until nova-accel device undrain SN1 nothing touches it"
+    with pytest.raises(HandleUnavailable, match=words):
+        one.cleaner.wipe(HANDLE, SERVER)
+    assert one.eraser.calls == []
 
 
 def test_nothing_is_wiped_for_a_server_that_does_not_have_it(case):
