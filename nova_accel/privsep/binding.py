@@ -17,10 +17,11 @@ from nova_accel.privsep import acting_pctxt, blocks, controller, held, sysfs
 from nova_accel.privsep.errors import Failed, Lost, Refused
 
 _BLKRRPART = 0x125F
-# A write to sysfs comes back when the kernel's driver has let the controller go or taken it; a reset is part of both.
-_WRITE_TIMEOUT_S = 60.0
 # The longest time that a controller may ask for to become ready is 127.5 s.
 _SETTLE_S = 150.0
+# A write to sysfs comes back when the kernel's driver has let the controller go or taken it. Since Linux 6.2 the nvme driver waits
+# within it until the controller is ready.
+_WRITE_TIMEOUT_S = _SETTLE_S
 _CALL_TIMEOUT_S = 3 * _WRITE_TIMEOUT_S + _SETTLE_S + 30.0
 _POLL_S = 0.1
 _DRIVERS = Path("/sys/bus/pci/drivers")

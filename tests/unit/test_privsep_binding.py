@@ -247,8 +247,13 @@ def test_a_clean_one_loses_the_mark_whatever_its_driver_is(kernel):
         assert (kernel.folder / "driver_override").read_text() == "\n"
 
 
-def test_the_whole_call_has_time_for_each_of_its_steps(monkeypatch):
+def test_the_whole_call_has_time_for_each_of_its_steps():
     assert binding._CALL_TIMEOUT_S > 3 * binding._WRITE_TIMEOUT_S + binding._SETTLE_S
+
+
+def test_a_controller_that_takes_as_long_as_it_may_is_not_lost():
+    slowest_s = 255 * 0.5  # the field CAP.TO has eight bits of half a second each
+    assert min(binding._WRITE_TIMEOUT_S, binding._SETTLE_S) > slowest_s
 
 
 def test_udev_is_kept_off_until_it_is_clean(kernel, tmp_path):
