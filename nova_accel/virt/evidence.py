@@ -73,7 +73,9 @@ def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_do
     if server.vm_state == "error":
         return None
     if server.host != here:
-        return f"it lives on {server.host}, and no migration of it from or to this host is unfinished"
+        # What has really left has other devices. One that has these still is here: this host has got another name.
+        gone = f"it lives on {server.host}, and no migration of it from or to this host is unfinished"
+        return gone if handle not in server.has else None
     if handle not in server.claimed:
         return "Nova gave it other devices of this host, and no migration of it is unfinished"
     return None

@@ -159,11 +159,13 @@ class Releaser:
         candidate = self._inventory.candidate(entry.handle)
         return candidate is not None and self._place(candidate) in domains.get(entry.server or "", ())
 
-    def due(self) -> list[HandleId]:
-        """What is to be cleaned, or read, now."""
-        return [
-            handle for handle, entry in sorted(self._ledger.entries().items()) if self._work(entry) is not Work.NOTHING
-        ]
+    def due(self, *, only_reading: bool = False) -> list[HandleId]:
+        """What is to be cleaned, or read, now.
+
+        :param only_reading: leave out what a server released
+        """
+        due = [entry for _, entry in sorted(self._ledger.entries().items()) if self._work(entry) is not Work.NOTHING]
+        return [entry.handle for entry in due if not (only_reading and entry.may_be_erased)]
 
     def wait_for_others(self) -> None:
         """Say of what others have to clean that it waits for them."""

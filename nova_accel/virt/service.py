@@ -88,6 +88,10 @@ class AccelService:
         self._plans = Plans(self.ledger)
         self._unbacked = Unbacked(self.ledger, self._plans, nova.consumers)
         self._forgotten = Forgotten(self.ledger, self._plans, nova)
+        self._nova_has_begun = False
+        """Whether Nova has asked for our providers since the start: only then has it taken this host for the one that it knows."""
+        self._may_release = False
+        """The same, as of the beginning of the last round: where Nova is about to refuse its own start, nothing is released or erased."""
         self._stop = threading.Event()
         self._heard = 0
         self._living: frozenset[str] = frozenset()
@@ -127,6 +131,7 @@ class AccelService:
 
         :raises AccelError: when nothing can be said yet
         """
+        self._nova_has_begun = True
         self._guard.refuse_if_unusable()
         if not self.inventory.has_looked:
             raise NotLookedYet
@@ -163,6 +168,7 @@ class AccelService:
 
     def work(self) -> None:
         """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed."""
+        self._may_release = self._nova_has_begun
         changed = self._guard.check()
         if not self._guard.is_usable:  # said once; nothing of what follows can be done
             if changed:
@@ -171,14 +177,8 @@ class AccelService:
         changed |= self._guarded(self._operator_spoke, "reading what an operator said")
         changed |= self._refresh()
         changed |= self._reconcile()
-        self._guarded(self._forget_domains, "looking for domains of deleted servers")
-        changed |= self._guarded(
-            self.operators_word.heed, "looking whether what an operator wants cleaned was left here"
-        )
-        changed |= self._guarded(
-            lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
-            "looking for servers that are gone",
-        )
+        if self._may_release:
+            changed |= self._release_what_is_left()
         if changed or self._is_untold:
             self._tell()
         # Only now, because an update says what is left: a device that has come back is not.
@@ -189,6 +189,16 @@ class AccelService:
         self._guarded(self._begin_cleaning, "cleaning")
         self._guarded(self._look_for_forgotten, "looking for allocations that nobody gives back")
 
+    def _release_what_is_left(self) -> bool:
+        self._guarded(self._forget_domains, "looking for domains of deleted servers")
+        released = self._guarded(
+            self.operators_word.heed, "looking whether what an operator wants cleaned was left here"
+        )
+        return released | self._guarded(
+            lambda: self.releaser.release_gone(self._nova.host, self._nova.domains(), self._nova.facts),
+            "looking for servers that are gone",
+        )
+
     def _release(self, server: str, evidence: str) -> bool:
         handles = self.releaser.release(server, evidence)
         for handle in handles:
@@ -196,10 +206,10 @@ class AccelService:
         return bool(handles)
 
     def _begin_cleaning(self) -> bool:
-        if self._settings.clean_methods != ("none",):
+        if self._may_release and self._settings.clean_methods != ("none",):
             self.ledger.take_back_unproven()
         self.releaser.wait_for_others()
-        for handle in self.releaser.due():
+        for handle in self.releaser.due(only_reading=not self._may_release):
             self.cleanings.begin(handle)
         return False
 
@@ -217,7 +227,8 @@ class AccelService:
         return spoke
 
     def _is_time(self) -> bool:
-        return self._operator_spoke() or self.releaser.is_time()
+        may_release_now = self._nova_has_begun and not self._may_release
+        return self._operator_spoke() or may_release_now or self.releaser.is_time()
 
     def _reconcile(self) -> bool:
         noted = self._guarded(self._compare_with_nova, "comparing the ledger with Nova's database")

@@ -1,5 +1,6 @@
 """A host, a ledger and the service over them, for every unit test that wants one."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from nova_accel.conf import Settings
 from nova_accel.discovery.memory import Others
 from nova_accel.drivers import loading
+from nova_accel.exception import AccelError
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.model import HandleId
@@ -89,7 +91,9 @@ def make_bench(tmp_path: Path, settings: Settings) -> Callable[..., Bench]:
         namespaces: Sequence[FakeNamespace] = (),
         host: FakeHost | None = None,
         options: Settings | None = None,
+        begun: bool = True,
     ) -> Bench:
+        """Start it; ``begun`` says whether Nova has asked for its providers before the first round."""
         bench = Bench(host or FakeHost(tmp_path / "host", list(ssds), list(namespaces)))
         nova = NovaSide(
             host="here",
@@ -103,7 +107,13 @@ def make_bench(tmp_path: Path, settings: Settings) -> Callable[..., Bench]:
             undefine=lambda server: bench.domains.pop(server, None),
         )
         bench.service = AccelService(options or settings, loading.load(options or settings), bench.host, nova)
-        bench.service.start(lambda run: run())
+        first_round: list[Callable[[], None]] = []
+        bench.service.start(lambda run: first_round.append(run) if run == bench.service.work else run())
+        if begun:
+            with contextlib.suppress(AccelError):
+                bench.service.providers("node", None)
+        for run in first_round:
+            run()
         return bench
 
     return make

@@ -51,6 +51,9 @@ KEPT = {
     "in error elsewhere": replace(AWAY, vm_state="error"),
     "in error and nowhere after a move": replace(HAS, host=None, vm_state="error", migrations=(move("confirmed"),)),
     "not built yet": replace(HAS, host=None, vm_state="building"),
+    "suspended here, where the host has another name now": replace(
+        HAS, host=THERE, vm_state="suspended", has=frozenset({HANDLE})
+    ),
     "resized on this host and not confirmed": replace(
         HAS, vm_state="resized", claimed=frozenset({OTHER}), migrations=(move("finished", HERE, HERE),)
     ),

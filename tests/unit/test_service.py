@@ -375,3 +375,36 @@ def test_what_placement_could_not_be_told_it_is_told_in_the_next_round(make_benc
     bench.service.work()
     bench.service.work()
     assert heard == ["changed"]
+
+
+def test_a_nova_compute_that_nova_is_about_to_refuse_releases_and_erases_nothing(make_bench):
+    """As after a change of the host's name, which Nova notices only when our first round has begun."""
+    bench = make_bench(ssd(), ssd(TWO, "SN2"))
+    start(bench, "SN1")
+    start(bench, "SN2", server=OTHER)
+    secret = {4096: b"secret"}
+    bench.host.ssds[ONE].content, bench.host.ssds[TWO].content = dict(secret), dict(secret)
+    bench.service.ledger.release(OTHER, "Nova deleted it")
+    again = make_bench(host=bench.host, begun=False)
+    again.servers[SERVER] = DELETED
+    again.domains[SERVER], again.stopped = {ONE}, {SERVER}
+    again.service.ledger.left_behind.ask("SN1", SERVER)
+    again.service.work()
+    assert (again.state("SN1"), again.state("SN2")) == ("assigned", "dirty")
+    assert [again.host.ssds[at].content for at in (ONE, TWO)] == [secret, secret]
+    assert again.domains == {SERVER: {ONE}}
+
+
+def test_what_was_to_be_released_and_cleaned_before_is_once_nova_has_asked_for_its_first_plan(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = {4096: b"secret"}
+    again = make_bench(host=bench.host, begun=False)
+    again.servers[SERVER] = DELETED
+    again.service.work()
+    assert not again.service._is_time()
+    providers(again)
+    assert again.service._is_time(), "else it would wait for the next round"
+    again.service.work()
+    assert (again.state("SN1"), again.host.ssds[ONE].content) == ("available", {})
+    assert not again.service._is_time()

@@ -13,7 +13,7 @@ BOTH = {"SN1": 0, "SN2": 0}
 @pytest.fixture
 def bench(make_bench):
     """An SSD for each of two servers."""
-    bench = make_bench(ssd(ONE, "SN1"), ssd(TWO, "SN2"))
+    bench = make_bench(ssd(ONE, "SN1"), ssd(TWO, "SN2"), begun=False)
     start(bench, "SN1")
     start(bench, "SN2", server=OTHER)
     return bench
