@@ -23,7 +23,7 @@ def find(device_numbers: Collection[int]) -> dict[int, str]:
     """Name of a loop device over each of these block devices that has one, by the device's number."""
     found: dict[int, str] = {}
     for name, number in _backed():
-        if number in device_numbers:
+        if number is not None and number in device_numbers:
             found.setdefault(number, name)
     return found
 
