@@ -6,18 +6,26 @@ other processes have open, and CAP_DAC_READ_SEARCH, because the folder that list
 Neither takes a path or a command from outside.
 """
 
+from collections.abc import Sequence
+
+from oslo_config import cfg
 from oslo_privsep import capabilities, priv_context
 
-reading_pctxt = priv_context.PrivContext(
-    "nova_accel",
-    cfg_section="nova_accel_reading",
-    pypath=__name__ + ".reading_pctxt",
-    capabilities=[],
-)
+# Cleaning an SSD keeps one for hours. oslo.privsep would take as many as there are processors, and counts the time of a call from when
+# it is made: with all of them at work, a healthy SSD would seem to hang. A thread that nobody needs is not started.
+_THREADS = 64
 
-acting_pctxt = priv_context.PrivContext(
-    "nova_accel",
-    cfg_section="nova_accel_acting",
-    pypath=__name__ + ".acting_pctxt",
-    capabilities=[capabilities.CAP_SYS_ADMIN, capabilities.CAP_SYS_PTRACE, capabilities.CAP_DAC_READ_SEARCH],
+
+def _context(name: str, kept: Sequence[int]) -> priv_context.PrivContext:
+    section = f"nova_accel_{name}"
+    context = priv_context.PrivContext(
+        "nova_accel", cfg_section=section, pypath=f"{__name__}.{name}_pctxt", capabilities=list(kept)
+    )
+    cfg.CONF.set_default("thread_pool_size", _THREADS, group=section)
+    return context
+
+
+reading_pctxt = _context("reading", ())
+acting_pctxt = _context(
+    "acting", (capabilities.CAP_SYS_ADMIN, capabilities.CAP_SYS_PTRACE, capabilities.CAP_DAC_READ_SEARCH)
 )
