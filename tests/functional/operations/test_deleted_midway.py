@@ -4,6 +4,7 @@ import threading
 import time
 import warnings
 
+from nova.compute import manager
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
 
@@ -35,7 +36,7 @@ class DeletedWhileSavedTest(OperationsTestCase):
         self.api.post_server_action(self.server["id"], {"suspend": {}})
 
     def snapshot(self) -> None:
-        with until_it_ends(DRIVER, "snapshot"):
+        with until_it_ends(manager.ComputeManager, "_snapshot_instance"):
             self.api.post_server_action(self.server["id"], {"createImage": {"name": "meanwhile"}})
 
     def test_before_and_after_the_guest_is_saved(self) -> None:

@@ -2,11 +2,13 @@
 
 import pytest
 from nova import exception as nova_exception
+from nova.compute import resource_tracker
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_accel.exception import PrivilegedCallError
 from tests.fakes.host import FakeHost
+from tests.functional import base
 from tests.functional.operations.case import OperationsTestCase
 
 BROKEN = nova_exception.InternalError("broken for this test")
@@ -31,6 +33,8 @@ class FailedBootTest(OperationsTestCase):
         self.after(f"{words}, then delete")
 
     def test_before_anything_reached_a_guest_nothing_needs_cleaning(self) -> None:
+        no_room = nova_exception.ComputeResourcesUnavailable(reason="for this test")
+        self.fails("boot fails at Nova's claim", resource_tracker.ResourceTracker, "instance_claim", no_room)
         self.fails("boot fails at the image", libvirt_driver.LibvirtDriver, "_create_image")
         self.fails("boot fails at the XML", libvirt_driver.LibvirtDriver, "_get_guest_xml")
         refused = PrivilegedCallError("hand_over", "the kernel says no")
@@ -51,3 +55,31 @@ class FailedBootTest(OperationsTestCase):
         assert not self.erased()
         assert all(one.content == {} for one in namespaces)
         self.after_kept("boot once it is closed", self.boot_with_data())
+
+
+class RetriedBootTest(OperationsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.start_hosts(1, 2)
+
+    def test_a_server_whose_guest_fails_late_gets_others_of_another_host_and_the_first_are_cleaned(self) -> None:
+        launch, failed = libvirt_guest.Guest.launch, []
+
+        def fail_once(guest: libvirt_guest.Guest, *args: object, **kwargs: object) -> object:
+            result = launch(guest, *args, **kwargs)
+            if not failed:
+                (here,) = (host for host in self.connections if self.five.held(guest.uuid, host))
+                failed.extend(self.five.held(guest.uuid, here))
+                self.five.write(guest.uuid, failed)
+                raise BROKEN
+            return result
+
+        with base.patched(libvirt_guest.Guest, "launch", fail_once):
+            server = self.boot(self.both())
+            self.builds.wait()
+        (first,) = {held.host for held in failed}
+        (other,) = {"compute1", "compute2"} - {first}
+        new = self.has(server, other)
+        assert self.five.content(new.handles) == []
+        self.five.write(server["id"], new.handles)
+        self.after_kept("boot fails when the guest has run, and succeeds on another host", new)

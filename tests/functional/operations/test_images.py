@@ -2,6 +2,8 @@
 
 import pytest
 from nova import context as nova_context
+from nova import exception as nova_exception
+from nova.compute import manager
 from nova.tests.functional.api.client import OpenStackApiException
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
@@ -9,8 +11,11 @@ from nova.virt.libvirt import guest as libvirt_guest
 from nova_accel.virt import save_room
 from tests.functional import base
 from tests.functional.operations.case import IMAGE, SSD, OperationsTestCase
+from tests.functional.operations.deleting import until_it_ends
 from tests.functional.operations.fates import CLEAN, EMPTY, KEPT
 from tests.functional.operations.held import Had
+
+BROKEN = nova_exception.InternalError("broken for this test")
 
 # Nova drops the allocation of a server that it could not rebuild; the handle is its own all the same.
 FAILED = KEPT.but(words="has, not clean, reserved", placement={"reserved"}, domains={True, False})
@@ -46,6 +51,40 @@ class ImagesTest(OperationsTestCase):
         self._stop_server(had.server)
         self.snapshot(had, "stopped")
         self.after_kept("snapshot of a stopped server", had)
+
+    def cold_snapshot_fails(self, had: Had, operation: str, status: str = "ACTIVE") -> None:
+        """It leaves the server as it was, and no image."""
+        images = self.image_ids()
+        with until_it_ends(manager.ComputeManager, "_snapshot_instance"):
+            self.api.post_server_action(had.server["id"], {"createImage": {"name": "cold"}})
+        self._wait_for_server_parameter(had.server, {"status": status, "OS-EXT-STS:task_state": None})
+        assert self.image_ids() == images
+        self.after_kept(operation, had)
+
+    def test_whatever_fails_in_a_cold_snapshot_the_guest_has_its_ssds(self) -> None:
+        self.flags(disable_libvirt_livesnapshot=True, group="workarounds")
+        had = self.boot_with_data(self.flavor_of(SSD, SSD))
+        (path,) = (one.get("file") for one in base.elements(self.domain_xml(had.server), "devices/disk/source"))
+        disk = self.computes["compute1"].driver.image_backend.by_libvirt_path(None, path)
+        with self.failing(disk, "snapshot_extract", BROKEN):
+            self.cold_snapshot_fails(had, "cold snapshot fails as the disk is read")
+        with self.failing(self.glance, "update", BROKEN):
+            self.cold_snapshot_fails(had, "cold snapshot fails as the image is stored")
+        _, second = (one.get("name") for one in base.elements(self.domain_xml(had.server), "devices/hostdev/alias"))
+        self.guest_of(had).does_not_let_go_of = (second,)
+        self.cold_snapshot_fails(had, "cold snapshot of a guest that does not let go")
+        self.guest_of(had).does_not_let_go_of = ()
+        self.guest_of(had).cannot_be_saved = True
+        self.cold_snapshot_fails(had, "cold snapshot of a guest that cannot be saved")
+        self.guest_of(had).cannot_be_saved = False
+        self.action(had.server, "PAUSED", pause=None)
+        self.cold_snapshot_fails(had, "cold snapshot refused while paused", "PAUSED")
+
+    def test_a_snapshot_of_a_stopped_server_with_persistent_memory(self) -> None:
+        had = self.boot_with_data()
+        self._stop_server(had.server)
+        self.snapshot(had, "stopped")
+        self.after_kept("snapshot of a stopped server with persistent memory", had)
 
     def test_a_cold_snapshot_with_persistent_memory_is_refused_and_leaves_no_image(self) -> None:
         self.flags(disable_libvirt_livesnapshot=True, group="workarounds")
