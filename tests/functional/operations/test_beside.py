@@ -7,6 +7,7 @@ from nova import context as nova_context
 from nova import objects
 from nova.virt.libvirt import driver as libvirt_driver
 
+from nova_accel.virt.driver import AccelLibvirtDriver
 from tests.functional import base
 from tests.functional.operations.case import OperationsTestCase
 
@@ -82,3 +83,30 @@ class BesideTest(OperationsTestCase):
             )
             self._wait_for_state_change(self.server, "ACTIVE")
             self.after_kept(f"live migration refused{', a host named' if host else ''}", self.had)
+
+
+class OntoLibvirtDriverTest(OperationsTestCase):
+    def test_live_migration_to_a_host_with_libvirtdriver_is_refused_by_the_source(self) -> None:
+        self.start_hosts(1, 2)
+        had = self.boot_with_data()
+        self.crash("compute2")
+        self.flags(compute_driver="libvirt.LibvirtDriver")
+        self.come_back("compute2")
+        # Placement has its providers still, and there is nobody there who could be asked about the devices.
+        del self.machines["compute2"]
+        asked = []
+        check = AccelLibvirtDriver.check_can_live_migrate_source
+
+        def counted(driver: object, *args: object, **kwargs: object) -> object:
+            asked.append(driver)
+            return check(driver, *args, **kwargs)
+
+        with base.patched(AccelLibvirtDriver, "check_can_live_migrate_source", counted):
+            self.api.post_server_action(
+                had.server["id"], {"os-migrateLive": {"host": "compute2", "block_migration": "auto"}}
+            )
+            self._wait_for_state_change(had.server, "ACTIVE")
+            self._wait_for_server_parameter(had.server, {"OS-EXT-STS:task_state": None})
+        assert asked == [self.computes["compute1"].driver]
+        assert "is not live-migrated: it has devices of its host" in self.stdlog.logger.output
+        self.after_kept("live migration refused by the source, the destination has LibvirtDriver", had)

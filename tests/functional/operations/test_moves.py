@@ -109,6 +109,29 @@ class MovesTest(OperationsTestCase):
             here, there = there, here
             old = new or old
 
+    def test_a_reverted_resize_gives_back_what_there_was_whatever_there_would_have_been(self) -> None:
+        for words, classes in (("more", (SSD, SSD, SIX)), ("fewer", (SIX,)), ("other", (LARGE,)), ("no", ())):
+            self._resize_server(self.server, self.flavor_of(*classes))
+            if classes:
+                self.has_written(self.server, "compute2")
+            self._revert_resize(self.server)
+            self.after_kept(f"resize to {words} devices reverted", self.old)
+
+    def test_a_server_without_devices_may_be_resized_to_some_and_back(self) -> None:
+        self.delete(self.server)
+        server = self.boot(self.flavor_of(), host="compute1")
+        for words in ("reverted", "confirmed"):
+            self._resize_server(server, self.both())
+            new = self.has(server, "compute2")
+            self.after(f"resize from no devices to some, to be {words}", new.is_(DESTINATION))
+            self.five.write(server["id"], new.handles)
+            if words == "reverted":
+                self._revert_resize(server)
+                self.after("resize from no devices to some reverted")
+        with self.on("compute1"):
+            self._confirm_resize(server)
+        self.after_kept("resize from no devices to some confirmed", new)
+
     def test_a_server_that_is_deleted_in_the_middle_of_a_migration_leaves_nothing_on_either_host(self) -> None:
         new = self.migrated()
         self.five.write(self.server["id"], new.handles)

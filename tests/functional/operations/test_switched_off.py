@@ -3,7 +3,8 @@
 from nova.virt.libvirt import driver as libvirt_driver
 
 from tests.functional.operations import documented
-from tests.functional.operations.case import SSD, OperationsTestCase
+from tests.functional.operations.case import SIX, SSD, OperationsTestCase
+from tests.functional.operations.fates import KEPT
 
 
 class SwitchedOffTest(OperationsTestCase):
@@ -82,3 +83,31 @@ class SwitchedOffTest(OperationsTestCase):
         assert self.our_providers() == {}
         left, _ = documented.run(looks, self.all_providers(), self.folder)
         assert left == ""
+
+
+class DriverDisabledTest(OperationsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.start_hosts(1)
+
+    def enable(self, *drivers: str) -> None:
+        self.flags(enabled_drivers=list(drivers), group="nova_accel")
+        self.restart_compute_service("compute1")
+
+    def test_a_driver_is_disabled_under_a_server_that_then_cannot_be_started_again_but_keeps_everything(self) -> None:
+        had = self.boot_with_data()
+        stays = self.boot_with_data(self.flavor_of(SSD))
+        self.enable("intel_pmem_driver")
+        self.after_kept("SSD drivers disabled under two servers", had, stays)
+        other = self.boot_with_data(self.flavor_of(SIX))
+        self.boot(self.flavor_of(SSD), "ERROR")
+        self.after_kept("SSD drivers disabled, another boot", had, stays, other)
+        self.action(had.server, "SHUTOFF", os__stop=None)
+        self.after_kept("SSD drivers disabled, stop", had, stays, other)
+        self.api.post_server_action(had.server["id"], {"os-start": None})
+        self._wait_for_action_fail_completion(had.server, "start", "compute_start_instance")
+        # Nova takes the domain away before it makes another one.
+        down = had.is_(KEPT.but(domains={False}))
+        self.after("SSD drivers disabled, start refused", down, stays.is_(KEPT), other.is_(KEPT))
+        self.enable(*self.enabled_drivers)
+        self.after("SSD drivers enabled again", down, stays.is_(KEPT), other.is_(KEPT))
