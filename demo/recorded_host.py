@@ -128,6 +128,10 @@ class DemoHost(RecordedHost):
         found = self._identified("first_nonzero", address, serial)[namespace].first_data(offset_bytes, length_bytes)
         return -1 if found is None else found
 
+    def first_unlike(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
+        """See :class:`nova_accel.host.Host`; nothing here reads as a pattern after it was erased."""
+        return self.first_nonzero(address, serial, namespace, offset_bytes, length_bytes)
+
     def check_namespace(self, dev: str, uuid: str) -> str:
         """See :class:`nova_accel.host.Host`."""
         path = self._devdax("check_namespace", dev, uuid)

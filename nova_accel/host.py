@@ -74,6 +74,9 @@ class Host(Protocol):
     def first_nonzero(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
         """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""
 
+    def first_unlike(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
+        """Where the first 4 MiB chunk lies that is not the namespace's first 4 KiB over and over; -1 when there is none."""
+
     def ndctl(self) -> str:
         """What ``ndctl list -NRDvi`` prints; a missing ndctl is an error."""
 
@@ -147,6 +150,7 @@ class LocalHost:
         self.sanitize = _called(sanitizing.sanitize)
         self.sanitize_log = _called(sanitizing.sanitize_log)
         self.first_nonzero = _called(erasing.first_nonzero)
+        self.first_unlike = _called(erasing.first_unlike)
         self.ndctl = _called(reading.ndctl)
         self.check_namespace = _called(dax.check_namespace)
         self.link_namespace = _called(links.link_namespace)

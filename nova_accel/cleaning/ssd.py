@@ -17,7 +17,8 @@ from nova_accel.parsers.nvme import ControllerAbilities
 
 _ZEROES = (Method.WRITE_ZEROES, Method.OVERWRITE)
 _LEAVES_NOISE = (Method.SANITIZE_CRYPTO, Method.FORMAT_CRYPTO)
-# The standard lets an SSD read as anything after these, as all ones; most read as zero.
+# The standard lets an SSD read as something else than zero after these, as all ones; most read as zero. What is not the same
+# everywhere is data, and the only evidence that nothing was erased.
 _MAY_LEAVE_A_PATTERN = (Method.SANITIZE_BLOCK, Method.FORMAT)
 
 
@@ -78,7 +79,7 @@ class SsdEraser:
             raise CleaningFailed(serial, f"{namespaces.outside(ssd.hidden, 0)}, came to it while it was erased")
         done = self._zero_too(ssd, method) if method in _LEAVES_NOISE else method.value
         nonzero = self._nonzero(ssd, self._verify)
-        if nonzero is not None and method in _MAY_LEAVE_A_PATTERN:
+        if nonzero is not None and method in _MAY_LEAVE_A_PATTERN and self._is_pattern(ssd):
             done = self._zero_too(ssd, method)
             nonzero = self._nonzero(ssd, self._verify)
         if nonzero is not None:
@@ -148,15 +149,20 @@ class SsdEraser:
 
     def _nonzero(self, ssd: _Ssd, how: str) -> str | None:
         """Where the first data lies of what is read."""
+        return self._find(ssd, how, self._host.first_nonzero)
+
+    def _is_pattern(self, ssd: _Ssd) -> bool:
+        """Whether each namespace reads as one block over and over."""
+        return self._find(ssd, self._verify, self._host.first_unlike) is None
+
+    def _find(self, ssd: _Ssd, how: str, first: Callable[[str, str, str, int, int], int]) -> str | None:
         chosen = {name: verification.slices(size_bytes, how, self._chance) for name, size_bytes in ssd.sizes.items()}
         total_bytes = sum(part.length_bytes for parts in chosen.values() for part in parts)
         done_bytes = 0
         for namespace, parts in chosen.items():
             for part in parts:
                 ssd.progress("reading", done_bytes, total_bytes)
-                found = self._host.first_nonzero(
-                    ssd.address, ssd.serial, namespace, part.offset_bytes, part.length_bytes
-                )
+                found = first(ssd.address, ssd.serial, namespace, part.offset_bytes, part.length_bytes)
                 if found >= 0:
                     return f"{namespace} at byte {found}"
                 done_bytes += part.length_bytes

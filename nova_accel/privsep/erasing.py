@@ -13,7 +13,9 @@ from nova_accel.privsep.errors import Failed, Refused
 
 _BLKGETSIZE64 = 0x80081272
 _CHUNK_BYTES = 4 * 1024 * 1024
-_ZEROES = bytes(_CHUNK_BYTES)
+# One block of most SSDs, or several of one with smaller blocks.
+_BLOCK_BYTES = 4096
+_ZERO = bytes(_BLOCK_BYTES)
 _IDENTIFY_TIMEOUT_S = 30.0
 _ERASE_TIMEOUT_S = 3600.0
 _SLICE_TIMEOUT_S = 600.0
@@ -139,18 +141,48 @@ def first_nonzero(address: str, serial: str, namespace: str, offset_bytes: int, 
     :param offset_bytes: where to begin, a multiple of 4 MiB
     :param length_bytes: how much to read; what lies behind the end counts as zero
     """
+    with _readable(address, serial, namespace, offset_bytes, length_bytes) as (descriptor, end_bytes):
+        return _scan(descriptor, offset_bytes, end_bytes)
+
+
+@acting_pctxt.entrypoint_with_timeout(_SLICE_TIMEOUT_S + _SLACK_S)
+def first_unlike(address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
+    """Offset of the first 4 MiB chunk that is not the namespace's first 4 KiB over and over; -1 when all are.
+
+    An SSD that has erased itself may read as such a pattern; data does not. Everything else is as for :func:`first_nonzero`.
+    """
+    with _readable(address, serial, namespace, offset_bytes, length_bytes) as (descriptor, end_bytes):
+        return _scan(descriptor, offset_bytes, end_bytes, _first_block(descriptor))
+
+
+@contextlib.contextmanager
+def _readable(
+    address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int
+) -> Iterator[tuple[int, int]]:
+    """The descriptor of a namespace and where the part ends."""
     names = controller.namespaces(controller.identified(address, serial))
     if namespace not in names:
         raise Refused(f"{address} has no namespace {namespace!r}")
     if offset_bytes < 0 or offset_bytes % _CHUNK_BYTES or length_bytes < 0:
         raise Refused(f"{offset_bytes} is not a multiple of {_CHUNK_BYTES}, or {length_bytes} is no length")
     with blocks.exclusive((namespace,), os.O_RDONLY | os.O_DIRECT) as opened:
-        end = min(_size_bytes(opened[namespace]), offset_bytes + length_bytes)
-        return _scan(opened[namespace], offset_bytes, end)
+        yield opened[namespace], min(_size_bytes(opened[namespace]), offset_bytes + length_bytes)
 
 
-def _scan(descriptor: int, offset_bytes: int, end_bytes: int) -> int:
+def _first_block(descriptor: int) -> bytes:
+    with mmap.mmap(-1, _BLOCK_BYTES) as buffer:
+        try:
+            count = os.preadv(descriptor, [buffer], 0)
+        except OSError as error:
+            raise Failed(f"reading stopped at byte 0: {error.strerror}") from error
+        if count < _BLOCK_BYTES:
+            raise Failed(f"reading stopped at byte {count} of {_BLOCK_BYTES}")
+        return buffer[:]
+
+
+def _scan(descriptor: int, offset_bytes: int, end_bytes: int, block: bytes = _ZERO) -> int:
     until = time.monotonic() + _SLICE_TIMEOUT_S
+    expected = block * (_CHUNK_BYTES // _BLOCK_BYTES + 1)
     with mmap.mmap(-1, _CHUNK_BYTES) as buffer:  # page-aligned, as O_DIRECT wants it
         while offset_bytes < end_bytes:
             _expect_time_left(until, "reading", offset_bytes)
@@ -160,7 +192,8 @@ def _scan(descriptor: int, offset_bytes: int, end_bytes: int) -> int:
                 raise Failed(f"reading stopped at byte {offset_bytes}: {error.strerror}") from error
             if count <= 0:
                 raise Failed(f"reading stopped at byte {offset_bytes} of {end_bytes}")
-            if buffer[:count] != _ZEROES[:count]:
+            ahead = offset_bytes % _BLOCK_BYTES
+            if buffer[:count] != expected[ahead : ahead + count]:
                 return offset_bytes
             offset_bytes += count
     return -1

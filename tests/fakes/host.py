@@ -12,6 +12,7 @@ from nova_accel.exception import DeviceLost, PrivilegedCallError
 from nova_accel.facts.roots import Roots
 from tests.fakes.pmem import FakeNamespace, FakePmem, FakeRegion, expect_part, first_nonzero, zeroed
 
+_CHUNK_BYTES = 4 * 1024 * 1024
 _OACS_FORMAT = 2
 _OACS_MANAGES_NAMESPACES = 8
 _FNA_CRYPTO = 4
@@ -63,7 +64,7 @@ class FakeSsd:
     erases: bool = True
     """False: the eraser returns success and erases nothing."""
     reads_after_erase: bytes = b""
-    """What a format or a block erase leaves at the beginning, where that is not zero."""
+    """What a format or a block erase leaves over and over, where that is not zero; small SSDs only."""
     sanitize_polls: int = 2
     """How often a sanitize says that it is under way."""
     sanitize_fails: bool = False
@@ -325,7 +326,8 @@ class FakeHost:
         if not ssd.erases:
             return
         noise = b"\xa5\x5a" if method.endswith("-crypto") else b""
-        left = noise or (ssd.reads_after_erase if method != "sanitize-overwrite" else b"")
+        pattern = ssd.reads_after_erase if method != "sanitize-overwrite" else b""
+        left = noise or (pattern * (ssd.size_bytes // len(pattern)) if pattern else b"")
         ssd.content = {0: left} if left else {}
         ssd.signatures = ()
 
@@ -333,6 +335,27 @@ class FakeHost:
         ssd = self._writable("first_nonzero", address, serial)
         self._expect_namespace("first_nonzero", ssd, namespace)
         return first_nonzero(ssd.content, offset_bytes, min(ssd.size_bytes, offset_bytes + length_bytes))
+
+    def first_unlike(self, address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int) -> int:
+        ssd = self._writable("first_unlike", address, serial)
+        self._expect_namespace("first_unlike", ssd, namespace)
+        end = min(ssd.size_bytes, offset_bytes + length_bytes)
+        block = self._part(ssd, 0, 4096)
+        if not any(block):
+            return first_nonzero(ssd.content, offset_bytes, end)
+        expected = block * (_CHUNK_BYTES // len(block))
+        parts = (
+            (at, self._part(ssd, at, min(end, at + _CHUNK_BYTES))) for at in range(offset_bytes, end, _CHUNK_BYTES)
+        )
+        return next((at for at, part in parts if not expected.startswith(part)), -1)
+
+    @staticmethod
+    def _part(ssd: FakeSsd, begin: int, end: int) -> bytes:
+        part = bytearray(end - begin)
+        for at, data in ssd.content.items():
+            lies = data[max(0, begin - at) : max(0, end - at)]
+            part[max(0, at - begin) : max(0, at - begin) + len(lies)] = lies
+        return bytes(part)
 
     def _writable(self, call: str, address: str, serial: str, failed: bool = False) -> FakeSsd:
         """One whose blocks can be reached: the host does not use it, and no sanitize stands in the way."""

@@ -34,6 +34,7 @@ ASKING = frozenset(
         "sanitize_log",
         "check_namespace",
         "first_nonzero",
+        "first_unlike",
         "namespace_first_nonzero",
     }
 )

@@ -86,6 +86,12 @@ SCENES = (
     ),
     Scene(
         "a server is suspended",
+    Scene(
+        "an SSD reads as a pattern after a format",
+        prepare=acts.started_with_a_server_on(reads_after_erase=b"~", size_bytes=1024**2),
+        act=acts.delete,
+        reaches=("first_unlike",),
+    ),
         prepare=acts.started_to_be_suspended,
         act=acts.suspend,
         reaches=(DEVICE_LEAVES, GUEST_SAVED),

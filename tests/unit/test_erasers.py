@@ -125,12 +125,24 @@ def test_wrong_methods_are_refused_before_anything_happens(erase):
         erase("dd")
 
 
+@pytest.mark.parametrize("pattern", [b"\xff", b"erased  " * 64], ids=["all ones", "a block over and over"])
 @pytest.mark.parametrize(("method", "how"), [("format", "erase"), ("sanitize-block", "sanitize")])
-def test_what_reads_as_ones_afterwards_as_the_standard_allows_gets_zeros(erase, method, how):
-    host, eraser, heard = erase(method, sanitizes=SANITIZES, reads_after_erase=b"\xff" * 512)
+def test_what_reads_as_a_pattern_afterwards_as_the_standard_allows_gets_zeros(erase, method, how, pattern):
+    left = {"reads_after_erase": pattern, "size_bytes": 6 * MIB, "content": {0: b"boot"}}
+    host, eraser, heard = erase(method, sanitizes=SANITIZES, **left)
     assert eraser.erase_and_verify(SSD, heard) == Proof(f"{method}, then write-zeroes", WHOLE)
     assert did(host) == [(how, method), ("zero", "write-zeroes")]
     assert host.ssds[AT].content == {}
+
+
+@pytest.mark.parametrize("method", ["format", "sanitize-block"])
+@pytest.mark.parametrize("data", [{0: b"boot"}, {0: b"\xff" * 6 * MIB, 5 * MIB: b"secret"}, {6 * MIB - 1: b"x"}])
+def test_what_is_no_pattern_was_not_erased_and_is_not_written_over(erase, method, data):
+    host, eraser, heard = erase(method, sanitizes=SANITIZES, content=dict(data), size_bytes=6 * MIB)
+    host._wipe = lambda ssd, method: None
+    with pytest.raises(CleaningFailed, match=rf"{method} reported success, but nvme0n1 at byte \d+ still holds data"):
+        eraser.erase_and_verify(SSD, heard)
+    assert host.ssds[AT].content == data
 
 
 @pytest.mark.parametrize("method", ALL)

@@ -39,6 +39,32 @@ def test_a_part_becomes_zero_and_the_rest_stays(disk, method, length_bytes):
     assert call(erasing.first_nonzero, AT, SERIAL, disk.name, 0, SIZE) == found
 
 
+@pytest.mark.parametrize("block", [b"\xff" * 4096, bytes(4096), b"erased  " * 512])
+@pytest.mark.parametrize(("at", "found"), [(None, -1), (0, 0), (SIZE - 1, 0), (4096, 0)])
+def test_a_pattern_is_told_from_data(disk, block, at, found):
+    disk.write_bytes(block * (SIZE // 4096))
+    if at is not None:
+        with disk.open("r+b") as device:
+            device.seek(at)
+            device.write(b"x")
+    assert call(erasing.first_unlike, AT, SERIAL, disk.name, 0, SIZE) == found
+
+
+def test_a_disk_smaller_than_a_block_reads_as_no_pattern(image):
+    os.truncate(image, 512)
+    with pytest.raises(Failed, match="reading stopped at byte 512 of 4096"):
+        erasing._first_block(image)
+
+
+@pytest.mark.parametrize("odd", [0, 512, 4 * MIB + 1024])
+def test_a_part_that_begins_within_a_block_is_compared_from_there(image, odd):
+    block = os.urandom(4096)
+    os.pwrite(image, block * (10 * MIB // 4096), 0)
+    assert erasing._scan(image, odd, 10 * MIB, block) == -1
+    os.pwrite(image, b"?", 10 * MIB - 1)
+    assert erasing._scan(image, odd, 10 * MIB, block) == odd + (10 * MIB - 1 - odd) // (4 * MIB) * 4 * MIB
+
+
 @pytest.mark.parametrize(
     ("namespace", "method", "offset_bytes", "length_bytes", "words"),
     [
