@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from nova_accel.discovery import health, namespaces, remembered, ssds
+from nova_accel.discovery import health, namespaces, remembered, ssds, unseen
 from nova_accel.discovery.candidate import NAMESPACE, SSD, Candidate, Snapshot
 from nova_accel.discovery.memory import Memory, is_about_to_be_offered
 from nova_accel.drivers.base import ChoosesByName, Driver, NamespaceDriver, SsdDriver
@@ -85,6 +85,7 @@ def _ssds(
 ) -> Snapshot:
     parsed = lspci.parse(host.lspci())
     found = ssds.find(host.roots, host_use, parsed.records, drivers, memory)
+    found += unseen.candidates(host.roots, SSD, memory, before, found)
     found = _asked(found, memory, host.who_uses, "held_by")
     found = _asked(found, memory, host.mounted_elsewhere, "mounted_elsewhere", in_use_too=True)
     # An imported ZFS pool, a Ceph OSD and a bcache cache show nothing in sysfs but that something holds the disk.

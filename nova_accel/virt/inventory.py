@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from oslo_log import log as logging
 
+from nova_accel.discovery import unseen
 from nova_accel.discovery.candidate import Candidate, Snapshot
 from nova_accel.discovery.look import look, sorts
 from nova_accel.discovery.memory import Memory, Others
@@ -64,7 +65,8 @@ class Inventory:
             snapshot += Snapshot(warnings=links.mend(self._host, memory.entries.values(), snapshot))
             for candidate in snapshot.by_handle().values():
                 self._note(candidate, memory)
-            self._ledger.sightings.replace(candidate.sighting for candidate in snapshot.candidates)
+            kept = unseen.sightings(self._host.roots, memory, snapshot.candidates)
+            self._ledger.sightings.replace([*(one.sighting for one in snapshot.candidates), *kept])
         self._tell(snapshot)
         changed = snapshot != self.snapshot
         self.snapshot = snapshot
