@@ -33,19 +33,21 @@ class Sanitizing:
         :raises nova_accel.exception.PrivilegedCallError: when root's side refused or failed
         :raises nova_accel.exception.ParseError: when the SSD does not say how it went
         """
-        if self._log().status is SanitizeStatus.UNDER_WAY:
-            log = self._ended()
-            if log.status in _DONE and f"sanitize-{log.action}" == method.value:
+        earlier = self._log()
+        if earlier.status is SanitizeStatus.UNDER_WAY:
+            earlier = self._ended(earlier)
+            if _is_done(earlier, method):
                 return
         self._progress(f"erasing ({method.value})", 0, self._size_bytes)
         self._host.sanitize(self._address, self._serial, method.value)
-        log = self._ended()
-        if log.status not in _DONE:
+        log = self._log()
+        began = _has_begun(log, earlier)
+        log = self._ended(log)
+        if not (began and _is_done(log, method)):
             how = "failed" if log.status is SanitizeStatus.FAILED else "never began"
             raise CleaningFailed(self._serial, f"{method.value} {how}, says the SSD's sanitize log")
 
-    def _ended(self) -> SanitizeLog:
-        log = self._log()
+    def _ended(self, log: SanitizeLog) -> SanitizeLog:
         while log.status is SanitizeStatus.UNDER_WAY:
             done_bytes = self._size_bytes * log.progress // SANITIZE_DONE
             self._progress(f"erasing (sanitize-{log.action})", done_bytes, self._size_bytes)
@@ -55,3 +57,13 @@ class Sanitizing:
 
     def _log(self) -> SanitizeLog:
         return nvme.parse_sanitize_log(self._host.sanitize_log(self._address, self._serial))
+
+
+def _has_begun(log: SanitizeLog, earlier: SanitizeLog) -> bool:
+    """Whether a log that was read right after the command can be of it: it has no number, and "done" may be of an earlier one."""
+    changed = (log.status, log.action) != (earlier.status, earlier.action)
+    return changed or log.status is SanitizeStatus.UNDER_WAY or log.is_untouched
+
+
+def _is_done(log: SanitizeLog, method: Method) -> bool:
+    return log.status in _DONE and f"sanitize-{log.action}" == method.value

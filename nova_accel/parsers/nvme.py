@@ -67,6 +67,8 @@ class SanitizeLog:
     """In 65536ths; counts only while it is under way."""
     action: str
     """``block``, ``crypto`` or ``overwrite``; empty when it was none of these, or never."""
+    is_untouched: bool = False
+    """Nothing was written since."""
 
 
 def parse_id_ctrl(text: str) -> ControllerAbilities:
@@ -128,7 +130,9 @@ def _log(log: JsonObject) -> SanitizeLog:
     progress, command = _number(log, "sprog"), _number(log, "cdw10_info")
     if progress >= SANITIZE_DONE:
         raise ValueError("sprog is no 65536th")
-    return SanitizeLog(_status(log), progress, _ACTIONS.get(command & _SCDW10_ACTION, ""))
+    sstat = log.child("sstat")
+    untouched = sstat.integer("global_erased") if sstat else None
+    return SanitizeLog(_status(log), progress, _ACTIONS.get(command & _SCDW10_ACTION, ""), bool(untouched))
 
 
 def _status(log: JsonObject) -> SanitizeStatus:

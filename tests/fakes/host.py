@@ -72,6 +72,9 @@ class FakeSsd:
     """0 never, 1 done, 2 under way, 3 failed."""
     sanitize_method: str = ""
     sanitize_left: int = 0
+    sanitized_to: dict[int, bytes] | None = None
+    """What the last one left, if it says when something was written since."""
+    tells_writes: bool = True
     comes_back: bool = True
     """False: the nvme driver cannot start the controller any more."""
     vfio_user: bool = False
@@ -263,7 +266,7 @@ class FakeHost:
         self._refuse_if_busy("sizes", ssd)
         return {name: 0 if name in ssd.without_size else ssd.size_bytes for name in ssd.names}
 
-    def erase(self, address: str, serial: str, method: str) -> None:
+    def erase(self, address: str, serial: str, method: str, timeout_s: float = 3600.0) -> None:
         self.calls.append(("erase", address, serial, method))
         ssd = self._writable("erase", address, serial)
         if method not in ("format", "format-crypto"):
@@ -309,13 +312,18 @@ class FakeHost:
             else:
                 self._end_sanitize(ssd)
         action = _SANITIZE[ssd.sanitize_method][1] if ssd.sanitize_method else 0
-        sstat = {"global_erased": 0, "no_cmplted_passes": 0, "status": f"({ssd.sanitize_status}) Words."}
+        sstat = {
+            "global_erased": int(ssd.content == ssd.sanitized_to),
+            "no_cmplted_passes": 0,
+            "status": f"({ssd.sanitize_status}) Words.",
+        }
         return json.dumps({f"nvme{ssd.index}": {"sprog": progress, "sstat": sstat, "cdw10_info": action}})
 
     def _end_sanitize(self, ssd: FakeSsd) -> None:
         ssd.sanitize_status = _FAILED if ssd.sanitize_fails else _DONE
         if not ssd.sanitize_fails:
             self._wipe(ssd, ssd.sanitize_method)
+            ssd.sanitized_to = dict(ssd.content) if ssd.tells_writes else None
 
     def _wipe(self, ssd: FakeSsd, method: str) -> None:
         if ssd.after_erase:

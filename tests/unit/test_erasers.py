@@ -45,6 +45,7 @@ class Heard:
         self.all.append((words, done_bytes, total_bytes))
         if len(self.all) > self.enough:
             raise CleaningFailed(SERIAL, "there is no time left")
+        return 1800.0
 
     def words(self):
         return list(dict.fromkeys(words for words, _, _ in self.all))
@@ -227,6 +228,40 @@ def test_a_sanitize_that_never_began_is_a_failure(erase):
     host.sanitize = lambda address, serial, method: None
     with pytest.raises(CleaningFailed, match="sanitize-block never began"):
         eraser.erase_and_verify(SSD, heard)
+
+
+EARLIER = {"sanitize_status": 1, "sanitize_method": "sanitize-block", "sanitized_to": {}}
+
+
+@pytest.mark.parametrize("method", ["sanitize-block", "sanitize-crypto"])
+@pytest.mark.parametrize("tells_writes", [True, False])
+def test_the_end_of_an_earlier_sanitize_is_not_taken_for_that_of_ours(erase, method, tells_writes):
+    earlier = EARLIER if tells_writes else EARLIER | {"sanitized_to": None}
+    host, eraser, heard = erase(method, sanitizes=SANITIZES, **earlier)
+    host.sanitize = lambda address, serial, method: None
+    with pytest.raises(CleaningFailed, match=f"{method} never began, says the SSD's sanitize log"):
+        eraser.erase_and_verify(SSD, heard)
+    assert host.ssds[AT].content == SECRETS
+
+
+def test_another_one_that_a_guest_ended_with_nothing_written_since_is_not_ours_either(erase):
+    host, eraser, heard = erase("sanitize-crypto", sanitizes=SANITIZES, content={}, **EARLIER)
+    host.sanitize = lambda address, serial, method: None
+    with pytest.raises(CleaningFailed, match="sanitize-crypto never began"):
+        eraser.erase_and_verify(SSD, heard)
+
+
+@pytest.mark.parametrize("method", ["sanitize-block", "sanitize-crypto"])
+def test_a_sanitize_that_is_done_at_once_is_known_by_that_nothing_was_written_since(erase, method):
+    host, eraser, heard = erase(method, sanitizes=SANITIZES, sanitize_polls=0, **EARLIER)
+    for _ in range(2):
+        host.ssds[AT].content = dict(SECRETS)
+        assert eraser.erase_and_verify(SSD, heard).method.startswith(method)
+
+
+def test_a_sanitize_that_is_seen_under_way_needs_no_such_word(erase):
+    _host, eraser, heard = erase("sanitize-block", sanitizes=SANITIZES, tells_writes=False, **EARLIER)
+    assert eraser.erase_and_verify(SSD, heard).method == "sanitize-block"
 
 
 def test_an_ssd_that_may_share_its_subsystem_is_formatted_instead(erase):

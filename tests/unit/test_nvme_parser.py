@@ -92,8 +92,8 @@ def test_anything_else_is_refused_with_a_sentence(text):
     ("name", "log"),
     [
         ("1.16-under-way", SanitizeLog(SanitizeStatus.UNDER_WAY, 16384, "block")),
-        ("2.3-never", SanitizeLog(SanitizeStatus.NEVER, 65535, "")),
-        ("2.8-done", SanitizeLog(SanitizeStatus.DONE, 65535, "overwrite")),
+        ("2.3-never", SanitizeLog(SanitizeStatus.NEVER, 65535, "", is_untouched=True)),
+        ("2.8-done", SanitizeLog(SanitizeStatus.DONE, 65535, "overwrite", is_untouched=True)),
         ("2.13-failed", SanitizeLog(SanitizeStatus.FAILED, 65535, "crypto")),
     ],
 )
