@@ -67,10 +67,11 @@ class Inventory:
                 self._note(candidate, memory)
             kept = unseen.sightings(self._host.roots, memory, snapshot.candidates)
             self._ledger.sightings.replace([*(one.sighting for one in snapshot.candidates), *kept])
-        self._tell(snapshot)
-        changed = snapshot != self.snapshot
-        self.snapshot = snapshot
-        self.has_looked = True
+            self._tell(snapshot)
+            # Before the next look may begin: an older one must not take its place.
+            changed = snapshot != self.snapshot
+            self.snapshot = snapshot
+            self.has_looked = True
         return changed
 
     @property
