@@ -1,8 +1,7 @@
 """LibvirtDriver with local devices: ``compute_driver = accel.AccelLibvirtDriver``."""
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import nova.conf
@@ -13,17 +12,15 @@ from oslo_log import log as logging
 
 from nova_accel import conf
 from nova_accel.drivers import loading
-from nova_accel.exception import AccelError, ConfigurationError, HandleUnavailable, NotALedger
+from nova_accel.exception import AccelError, ConfigurationError, NotALedger
 from nova_accel.host import Host, LocalHost
-from nova_accel.model import HandleId
 from nova_accel.provider_tree import apply
-from nova_accel.virt import claimed, guest_config, nova_private, other_owners, refusals, save_image, suspend
+from nova_accel.virt import nova_private, other_owners, refusals, suspend
 from nova_accel.virt.applier import Applier
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.service import AccelService
+from nova_accel.virt.starts import Starts
 from nova_accel.xml import domain
-from nova_accel.xml.hostdev import PciHostdev
-from nova_accel.xml.memory import NvdimmMemory
 
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
@@ -52,8 +49,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._accel: AccelService | None = None
-        self._without_devices: set[str] = set()
-        """Servers whose guest is about to start from what was saved of it, without their PCI devices."""
+        self._starts: Starts | None = None
         self._not_offered = ""
         """What was said last of why nothing is offered; this is called too often to say it each time."""
         self._applier = Applier(nova_private.children)
@@ -71,6 +67,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
                 return
             drivers = loading.load(settings)
             self._accel = AccelService(settings, drivers, local_host(host), self._nova_side(host))
+            self._starts = Starts(self, self._accel)
             self._accel.start(in_background)
         except ConfigurationError as error:
             raise nova_exception.InvalidConfiguration(str(error)) from error
@@ -111,9 +108,9 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
         :raises nova.exception.InternalError: when they could not be proven clean
         """
-        if self._accel and instance.task_state == task_states.REBUILD_SPAWNING:
+        if self._accel and self._starts and instance.task_state == task_states.REBUILD_SPAWNING:
             with refusals.of_a_start(instance):
-                self._accel.rebuild(self._handles(self._accel, instance), instance.uuid)
+                self._accel.rebuild(self._starts.handles(instance), instance.uuid)
         super().spawn(context, instance, *args, **kwargs)
 
     def rebuild(self, context: Any, instance: Any, *args: Any, evacuate: bool = False, **kwargs: Any) -> None:
@@ -122,9 +119,9 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         :raises nova.exception.InstanceFaultRollback: when it would end without its devices; the server goes on as before
         :raises NotImplementedError: else, which has Nova destroy and spawn it
         """
-        if self._accel and not evacuate:
+        if self._starts and not evacuate:
             with refusals.of_a_rebuild(instance):
-                self._foresee_rebuild(self._accel, instance)
+                self._starts.foresee_rebuild(instance)
         super().rebuild(context, instance, *args, evacuate=evacuate, **kwargs)
 
     def reboot(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
@@ -178,7 +175,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         :raises nova.exception.InstanceFaultRollback: when it cannot have them; it stays suspended, with all that was saved of it
         :raises nova.exception.InternalError: when it runs without them and could not be saved again
         """
-        if not self._accel or not nova_private.has_devices_of_ours(instance):
+        if not self._starts or not nova_private.has_devices_of_ours(instance):
             super().resume(context, instance, *args, **kwargs)
             return
         try:
@@ -188,13 +185,13 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         ):  # nothing was saved of it, so it begins anew, with its devices in its XML
             super().resume(context, instance, *args, **kwargs)
             return
-        with self._starting_without_devices(instance):
+        with self._starts.without_devices(instance):
             with refusals.of_a_resume():
                 # Before Nova begins: where a guest cannot be started, it takes the domain away with all that was saved of it.
-                self._prepare(self._accel, instance, guest.get_xml_desc())
+                self._starts.prepare(instance, guest.get_xml_desc())
             super().resume(context, instance, *args, **kwargs)
             with refusals.of_a_resume():
-                self._give_back(self._accel, instance, self._host.get_guest(instance))
+                self._starts.give_back(instance, self._host.get_guest(instance))
 
     def check_can_live_migrate_destination(self, context: Any, instance: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuse a server that has a device, before anything happened.
@@ -214,27 +211,24 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
     def _get_guest_config(self, instance: Any, *args: Any, **kwargs: Any) -> Any:
         guest = super()._get_guest_config(instance, *args, **kwargs)
-        if self._accel:
+        if self._starts:
             with refusals.of_a_start(instance):
-                found = self._accel.guests.elements(self._handles(self._accel, instance), instance.uuid)
-            nvdimms = [(handle, element) for handle, element in found if isinstance(element, NvdimmMemory)]
-            for _, element in found:
-                if isinstance(element, PciHostdev):
-                    guest_config.add_hostdev(guest, element)
-            guest_config.add_nvdimms(
-                guest, [element for _, element in nvdimms], [handle.numa_node for handle, _ in nvdimms]
-            )
+                self._starts.add_devices(instance, guest)
         return guest
 
     def _create_guest(self, context: Any, xml: str, instance: Any, *args: Any, **kwargs: Any) -> Any:
-        xml = self._renewed(instance, xml)
-        self._prepare_guest(instance, xml)
+        if self._starts:
+            with refusals.of_a_start(instance):
+                xml = self._starts.renewed(instance, xml)
+                self._starts.prepare(instance, xml)
         return super()._create_guest(context, xml, instance, *args, **kwargs)
 
     def _soft_reboot(self, instance: Any) -> Any:
-        # It starts the domain that libvirt has stored, past _create_guest; what the guest has now may be something else.
-        stored = self._host.get_guest(instance).get_xml_desc(dump_inactive=True)
-        self._prepare_guest(instance, stored, running=True)
+        if self._starts:
+            # It starts the domain that libvirt has stored, past _create_guest; what the guest has now may be something else.
+            stored = self._host.get_guest(instance).get_xml_desc(dump_inactive=True)
+            with refusals.of_a_start(instance):
+                self._starts.prepare(instance, stored, running=True)
         return super()._soft_reboot(instance)
 
     def _resume_guest_after_snapshot(
@@ -243,81 +237,21 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         xml = guest.get_xml_desc()
         arguments = (context, live_snapshot, original_power_state, instance, guest)
         was_saved = not live_snapshot and original_power_state in _RUNNING and not domain.is_running(xml)
-        if not self._accel or not was_saved:
+        if not self._starts or not was_saved:
             return super()._resume_guest_after_snapshot(*arguments)
-        with self._starting_without_devices(instance), refusals.of_a_start(instance):
-            self._prepare(self._accel, instance, xml)
+        with self._starts.without_devices(instance), refusals.of_a_start(instance):
+            self._starts.prepare(instance, xml)
             super()._resume_guest_after_snapshot(*arguments)
             try:
-                self._give_back(self._accel, instance, guest)
+                self._starts.give_back(instance, guest)
             except suspend.NotAttached as error:
                 raise suspend.StoppedByASnapshot(instance.uuid, error.reason) from error
         return None
 
-    @contextlib.contextmanager
-    def _starting_without_devices(self, instance: Any) -> Iterator[None]:
-        self._without_devices.add(instance.uuid)
-        try:
-            yield
-        finally:
-            self._without_devices.discard(instance.uuid)
-
-    def _renewed(self, instance: Any, xml: str) -> str:
-        """XML that may have been stored long ago, as that of a rescued server, with its devices where they are now."""
-        if not self._accel:
-            return xml
-        with refusals.of_a_start(instance):
-            found = self._accel.guests.elements(self._handles(self._accel, instance), instance.uuid)
-        renewed = domain.renewed(xml, [element for _, element in found])
-        if renewed != xml:
-            LOG.info(
-                "Server %s is started from stored XML, in which its devices have their addresses of now", instance.uuid
-            )
-        return renewed
-
-    def _prepare_guest(self, instance: Any, xml: str, *, running: bool = False) -> None:
-        if self._accel:
-            with refusals.of_a_start(instance):
-                self._prepare(self._accel, instance, xml, running=running)
-
-    def _prepare(self, accel: AccelService, instance: Any, xml: str, *, running: bool = False) -> None:
-        handles, server = self._handles(accel, instance), instance.uuid
-        later = server in self._without_devices
-        if later:
-            saved = save_image.corrected(
-                self._host.get_guest(instance), server, accel.guests.elements_of(NvdimmMemory, handles, server)
-            )
-            xml = saved or xml
-        accel.guests.prepare(handles, server, xml, running=running, later=later)
-
-    def _give_back(self, accel: AccelService, instance: Any, guest: Any) -> None:
-        elements = accel.guests.elements_of(PciHostdev, self._handles(accel, instance), instance.uuid)
-        suspend.attach_all(self, guest, instance.uuid, elements, accel.save_room)
-
-    def _handles(self, accel: AccelService, instance: Any) -> list[HandleId]:
-        return claimed.handles(instance, self._get_resources(instance), accel.resource_classes)
-
     def _foresee(self, instance: Any) -> None:
-        if self._accel:
+        if self._starts:
             with refusals.of_a_start(instance):
-                self._accel.guests.foresee(self._handles(self._accel, instance), instance.uuid)
-
-    def _foresee_rebuild(self, accel: AccelService, instance: Any) -> None:
-        accel.note_rebuild(instance.uuid)
-        if nova_private.move_concerns_us(instance) and self._can_go_on_with_what_it_has(accel, instance):
-            # Of a move that failed before it began: Nova would start the server with what that was to get, and keep that.
-            nova_private.forget_move(instance)
-            return
-        accel.guests.foresee(self._handles(accel, instance), instance.uuid)
-
-    @staticmethod
-    def _can_go_on_with_what_it_has(accel: AccelService, instance: Any) -> bool:
-        resources = nova_private.resources_by_database(instance)
-        try:
-            accel.guests.foresee(claimed.handles(instance, resources, accel.resource_classes), instance.uuid)
-        except HandleUnavailable:
-            return False
-        return True
+                self._starts.foresee(instance)
 
     def _nova_side(self, host: str) -> NovaSide:
         return NovaSide(
