@@ -14,6 +14,8 @@ _FINISHED = frozenset({"confirmed", "reverted", "completed", "cancelled", "done"
 _FAILED_WITHOUT_TASK = frozenset(
     {"error", "failed", "queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating"}
 )
+_FAILED = frozenset({"error", "failed"})
+_LIVE = "live-migration"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class MigrationFacts:
     status: str
     source_host: str | None
     destination_host: str | None
+    kind: str = ""
+    """Nova's word: ``resize``, ``migration``, ``live-migration`` or ``evacuation``."""
 
     @property
     def is_finished(self) -> bool:
@@ -33,6 +37,16 @@ class MigrationFacts:
     def is_undecided(self) -> bool:
         """Whether the server may still be sent back, or confirmed where it is; not while it comes to that, nor once it has failed."""
         return not self.is_finished and self.status not in _FAILED_WITHOUT_TASK
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether Nova says so."""
+        return self.status in _FAILED
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it failed before anything was claimed for it: no host was found for it, or it was a live one, which we refuse."""
+        return self.has_failed and (self.destination_host is None or self.kind == _LIVE)
 
     def concerns(self, host: str) -> bool:
         """Whether it is from or to a host."""
@@ -51,8 +65,9 @@ class ServerFacts:
     claimed: frozenset[HandleId]
     """What it has now or, in the middle of a move, had and will have."""
     migrations: tuple[MigrationFacts, ...] = ()
+    """In the order in which they began."""
     has: frozenset[HandleId] = frozenset()
-    """What it has now, whatever a move says of before and after."""
+    """What it has now, whatever a move says of before and after; once it is offloaded, what it had until then."""
 
 
 def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_domain: bool) -> str | None:
@@ -66,7 +81,7 @@ def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_do
         return None
     if server.deleted:
         return "Nova's database says that it was deleted, and it has no domain here"
-    if server.task_state is not None or _is_moving(here, server):
+    if server.task_state is not None or _is_moving(here, handle, server):
         return None
     if server.host is None:
         return _nowhere(server)
@@ -109,9 +124,21 @@ def why_not_left(here: str, handle: HandleId, server: ServerFacts | None, *, pur
     return None
 
 
-def _is_moving(here: str, server: ServerFacts) -> bool:
-    """A failed one counts too: what it left behind may be the only copy."""
-    return any(not one.is_finished for one in server.migrations if one.concerns(here))
+def _is_moving(here: str, handle: HandleId, server: ServerFacts) -> bool:
+    """A failed one counts too, unless the server went on here with what it had: what it left behind may be the only copy."""
+    had_it_last = server.host is None and handle in server.has
+    then = (*server.migrations[1:], None)
+    return any(
+        one.concerns(here)
+        and not (one.is_finished or one.came_to_nothing)
+        and (one.is_undecided or not (had_it_last or _went_on_here(here, one, after)))
+        for one, after in zip(server.migrations, then, strict=False)
+    )
+
+
+def _went_on_here(here: str, failed: MigrationFacts, after: MigrationFacts | None) -> bool:
+    """Whether the next move began on this host, so that the server had stayed. Only within a host it may have stayed with other devices."""
+    return after is not None and after.source_host == here and failed.source_host != failed.destination_host
 
 
 def _nowhere(server: ServerFacts) -> str | None:

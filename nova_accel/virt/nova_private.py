@@ -1,7 +1,7 @@
 """Every touch of Nova that its public driver interface does not offer. Each has a test that fails when Nova changes it."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import nova.conf
@@ -91,10 +91,16 @@ def server_facts(server: str) -> ServerFacts | None:
         task_state=instance.task_state,
         claimed=_claimed_by(instance),
         migrations=tuple(
-            MigrationFacts(one.status, one.source_compute, one.dest_compute)
-            for one in MigrationList.get_by_filters(context, {"instance_uuid": server})
+            _facts_of(one)
+            for one in sorted(MigrationList.get_by_filters(context, {"instance_uuid": server}), key=lambda one: one.id)
         ),
         has=_ours(instance.resources),
+    )
+
+
+def _facts_of(migration: Migration) -> MigrationFacts:
+    return MigrationFacts(
+        migration.status, migration.source_compute, migration.dest_compute, migration.migration_type or ""
     )
 
 
@@ -193,7 +199,7 @@ def claims(host: str) -> Claims:
 def _moved(context: nova_context.RequestContext, host: str) -> Iterator[Moved]:
     # Not what a move to this host is to have: until its server is here and nothing is happening with it, it may never get that.
     from_here = MigrationList.get_by_filters(context, {"source_compute": host, "status": _UNFINISHED})
-    by_id = {one.id: MigrationFacts(one.status, one.source_compute, one.dest_compute) for one in from_here}
+    by_id = {one.id: _facts_of(one) for one in from_here}
     if not by_id:
         return
     wanted = {"uuid": sorted({one.instance_uuid for one in from_here}), "deleted": False}
@@ -211,15 +217,28 @@ def claimants(host: str) -> dict[HandleId, set[str]]:
     context = nova_context.get_admin_context()
     wanted = ["resources", "migration_context"]
     servers = {one.uuid: one for one in InstanceList.get_by_host(context, host, expected_attrs=wanted)}
-    for migration in MigrationList.get_by_filters(context, {"host": host, "status": _UNFINISHED}):
+    migrations = MigrationList.get_by_filters(context, {"host": host, "status": _UNFINISHED})
+    for migration in migrations:
         if migration.instance_uuid not in servers:
             with contextlib.suppress(nova_exception.InstanceNotFound):
                 servers[migration.instance_uuid] = Instance.get_by_uuid(context, migration.instance_uuid, wanted)
+    going_on = {one.id for one in migrations if not _facts_of(one).has_failed}
     found: dict[HandleId, set[str]] = {}
     for uuid, server in servers.items():
-        for handle in _claimed_by(server):
+        for handle in _wanted_by(server, going_on):
             found.setdefault(handle, set()).add(uuid)
     return found
+
+
+def _wanted_by(server: Instance, going_on: Collection[int]) -> frozenset[HandleId]:
+    """What a server has or may go back to, and what it is to have if its move is among those that go on.
+
+    Nova keeps what a move said of before and after when that has failed, and the claims of a server that it has offloaded.
+    """
+    has, move = _ours(server.resources), server.migration_context
+    old = _ours(move.old_resources) if move else frozenset()
+    new = _ours(move.new_resources) if move and move.migration_id in going_on else frozenset()
+    return (old | new) - has if server.vm_state == vm_states.SHELVED_OFFLOADED else old | new | has
 
 
 def saved_xml(guest: Any) -> str | None:

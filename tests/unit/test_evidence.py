@@ -15,8 +15,15 @@ HAS = ServerFacts(deleted=False, host=HERE, vm_state="active", task_state=None, 
 AWAY = replace(HAS, host=THERE, claimed=frozenset({OTHER}))
 
 
-def move(status: str, source: str = HERE, destination: str = THERE) -> MigrationFacts:
-    return MigrationFacts(status, source, destination)
+def move(status: str, source: str = HERE, destination: str | None = THERE, kind: str = "migration") -> MigrationFacts:
+    return MigrationFacts(status, source, destination, kind)
+
+
+FAILED_LATE, WENT_WELL = move("error"), move("confirmed")
+REFUSED = move("error", kind="live-migration")
+WITHOUT_A_HOST = move("error", destination=None)
+OFFLOADED = replace(HAS, host=None, vm_state="shelved_offloaded", has=frozenset({HANDLE}))
+"""Nova keeps what it had in its database."""
 
 
 GONE = {
@@ -34,7 +41,29 @@ GONE = {
     "resized on this host and confirmed": replace(
         HAS, claimed=frozenset({OTHER}), migrations=(move("confirmed", HERE, HERE),)
     ),
-    "offloaded": replace(HAS, host=None, vm_state="shelved_offloaded", claimed=frozenset()),
+    "moved, after a live migration was refused": replace(AWAY, migrations=(REFUSED, WENT_WELL)),
+    "moved, and a live migration was refused elsewhere before it came here": replace(
+        AWAY, migrations=(move("failed", THERE, HERE, "live-migration"), move("confirmed", THERE, HERE), WENT_WELL)
+    ),
+    "moved, after no host was found": replace(AWAY, migrations=(WITHOUT_A_HOST, WENT_WELL)),
+    "evacuated, after no host was found": replace(
+        AWAY, migrations=(move("failed", destination=None, kind="evacuation"), move("done", kind="evacuation"))
+    ),
+    "evacuated, after an evacuation to a named host had failed": replace(
+        AWAY, migrations=(move("failed", kind="evacuation"), move("done", kind="evacuation"))
+    ),
+    "moved, after a move had failed and it was recovered here": replace(AWAY, migrations=(FAILED_LATE, WENT_WELL)),
+    "moved, after two moves had failed and it was recovered here": replace(
+        AWAY, migrations=(FAILED_LATE, move("migrating"), REFUSED, WENT_WELL)
+    ),
+    "moved on, after a move to this host had failed and it was recovered here": replace(
+        AWAY, migrations=(move("error", THERE, HERE), WENT_WELL)
+    ),
+    "offloaded": OFFLOADED,
+    "offloaded, after a live migration was refused and no host was found": replace(
+        OFFLOADED, migrations=(REFUSED, WITHOUT_A_HOST)
+    ),
+    "offloaded, after a move had failed and it was recovered here": replace(OFFLOADED, migrations=(FAILED_LATE,)),
     "never built": replace(HAS, host=None, vm_state="error", claimed=frozenset()),
 }
 KEPT = {
@@ -45,8 +74,26 @@ KEPT = {
     "moved and not confirmed": replace(AWAY, vm_state="resized", migrations=(move("finished"),)),
     "moving": replace(AWAY, migrations=(move("post-migrating"),)),
     "evacuation accepted": replace(AWAY, migrations=(move("accepted"),)),
-    "a move that failed late": replace(AWAY, migrations=(move("error"),)),
-    "a move that failed late, and one that went well": replace(AWAY, migrations=(move("error"), move("confirmed"))),
+    "a move that failed late": replace(AWAY, migrations=(FAILED_LATE,)),
+    "a move that went well, and one that failed late": replace(AWAY, migrations=(WENT_WELL, FAILED_LATE)),
+    "a move that failed late, and one on from there": replace(
+        AWAY, migrations=(FAILED_LATE, move("confirmed", THERE, "somewhere"))
+    ),
+    "a move that failed late, and one back and on from here": replace(
+        AWAY, migrations=(FAILED_LATE, move("confirmed", THERE, HERE), WENT_WELL)
+    ),
+    "a move that failed late, and an offload from there": replace(
+        OFFLOADED, migrations=(FAILED_LATE,), has=frozenset({OTHER})
+    ),
+    "a resize on this host that failed late, and a move": replace(
+        AWAY, migrations=(move("error", HERE, HERE), WENT_WELL)
+    ),
+    "a resize on this host that failed late, and an offload": replace(
+        OFFLOADED, migrations=(move("error", HERE, HERE),), has=frozenset({OTHER})
+    ),
+    "a move that is neither confirmed nor reverted, and one that went well": replace(
+        AWAY, migrations=(move("finished"), WENT_WELL)
+    ),
     "in error here": replace(HAS, vm_state="error", claimed=frozenset()),
     "in error elsewhere": replace(AWAY, vm_state="error"),
     "in error and nowhere after a move": replace(HAS, host=None, vm_state="error", migrations=(move("confirmed"),)),

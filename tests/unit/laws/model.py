@@ -25,12 +25,13 @@ class Migration:
 
     status: str
     source: str
-    destination: str
+    destination: str | None
+    kind: str = "migration"
 
     @property
     def facts(self) -> MigrationFacts:
         """As our side sees it."""
-        return MigrationFacts(self.status, self.source, self.destination)
+        return MigrationFacts(self.status, self.source, self.destination, self.kind)
 
 
 @dataclass(eq=False)
@@ -41,6 +42,8 @@ class Server:
     classes: tuple[str, ...]
     handles: tuple[HandleId, ...] = ()
     """``instance.resources``."""
+    offloaded_with: tuple[HandleId, ...] = ()
+    """What ``instance.resources`` goes on naming once it is offloaded."""
     saved: bool = False
     """Whether they are in the database: the tracker's audit counts only what is."""
     host: str | None = HERE
@@ -61,9 +64,9 @@ class Server:
     @property
     def facts(self) -> ServerFacts:
         """As our side sees it."""
-        claimed = frozenset((*(self.handles if self.saved else ()), *self.old, *self.new))
+        has = frozenset(self.handles if self.saved else ()) | {*self.offloaded_with}
+        claimed = has | {*self.old, *self.new}
         migrations = tuple(one.facts for one in self.migrations)
-        has = frozenset(self.handles if self.saved else ())
         return ServerFacts(self.deleted, self.host, self.vm_state, self.task_state, claimed, migrations, has)
 
     @property
@@ -88,6 +91,13 @@ class Server:
             return
         if last.source_host == HERE and self.old:
             yield Moved(self.uuid, frozenset(self.old), may_come_back=last.is_undecided)
+
+    @property
+    def wanted(self) -> frozenset[HandleId]:
+        """What it has or may go back to, and what it is to have if its move goes on."""
+        has, last = self.facts.has, self.migrations[-1].facts if self.migrations else None
+        new = frozenset(self.new) if last is not None and not (last.is_finished or last.has_failed) else frozenset()
+        return (new | {*self.old}) - has if self.vm_state == "shelved_offloaded" else new | {*self.old} | has
 
     def counted(self) -> Iterator[HandleId]:
         """What the tracker of this host counts for it."""
@@ -173,7 +183,7 @@ class Nova:
         for server in self.servers.values():
             moves = any(one.facts.concerns(HERE) and not one.facts.is_finished for one in server.migrations)
             if not server.deleted and (server.host == HERE or moves):
-                for handle in server.facts.claimed:
+                for handle in server.wanted:
                     found.setdefault(handle, set()).add(server.uuid)
         return found
 

@@ -21,6 +21,15 @@ class Moves(Servers):
         server.old, server.new = server.handles, (ELSEWHERE,)
         server.task_state = "resize_migrating"
 
+    @any_server(lambda self, one: one.is_idle_here)
+    @rule(number=which, live=st.booleans())
+    def move_comes_to_nothing(self, number, live):
+        """A live migration is refused, or no host is found."""
+        server = self.server(number, lambda self, one: one.is_idle_here)
+        server.migrations.append(
+            Migration("error", HERE, THERE, "live-migration") if live else Migration("error", HERE, None)
+        )
+
     def _is_leaving(self, one):
         move = one.move
         return not one.deleted and move is not None and move.destination == THERE and move.status == "migrating"

@@ -168,6 +168,7 @@ class Servers(Base):
         self.world.undefine(server.uuid)
         server.lets_go(server.handles)
         self.world.nova.forget(server.handles)
+        server.offloaded_with = server.handles
         server.handles, server.host, server.vm_state = (), None, "shelved_offloaded"
         self.world.update()
 
@@ -180,6 +181,7 @@ class Servers(Base):
         if handles is None:
             return
         server.handles, server.saved, server.host, server.task_state = handles, True, HERE, "spawning"
+        server.offloaded_with = ()
         server.given_back -= set(handles)
         self.nova_spawns_again(server)
 
@@ -189,6 +191,7 @@ class Servers(Base):
                 server.vm_state, server.task_state = "active", None
                 return
             self.world.nova.forget(server.handles)
+            server.offloaded_with = server.handles
             server.handles, server.host, server.task_state = (), None, None
 
     # death
