@@ -102,7 +102,7 @@ class DemoHost(RecordedHost):
         """See :class:`nova_accel.host.Host`."""
         return {name: one.size_bytes for name, one in self._identified("sizes", address, serial).items()}
 
-    def erase(self, address: str, serial: str, method: str) -> None:
+    def erase(self, address: str, serial: str, method: str, timeout_s: float = 3600.0) -> None:
         """See :class:`nova_accel.host.Host`."""
         for one in self._identified("erase", address, serial).values():
             one.erase()

@@ -120,7 +120,7 @@ Example: ``clean_verify = sample``
         help="""
 Seconds that one attempt to clean one device may take, reading it back included. The default is enough to write and read 15 TB at
 1.5 GB/s each. One that takes longer has failed: see ``clean_attempts``. It holds too for reading a device before it is offered for the
-first time, which is then begun again. The ``nvme format`` of one SSD may take an hour at most, whatever stands here.
+first time, which is then begun again. ``nvme format`` gets what is left of it, a day at most.
 
 Example: ``clean_timeout = 86400``
 """,

@@ -54,8 +54,8 @@ class Host(Protocol):
     def sizes(self, address: str, serial: str) -> dict[str, int]:
         """Size in bytes of each namespace."""
 
-    def erase(self, address: str, serial: str, method: str) -> None:
-        """Erase every namespace in one command of the controller's: ``format`` or ``format-crypto``."""
+    def erase(self, address: str, serial: str, method: str, timeout_s: float) -> None:
+        """Erase every namespace in one command of the controller's, ``format`` or ``format-crypto``, in so many seconds."""
 
     def zero(
         self, address: str, serial: str, namespace: str, method: str, offset_bytes: int, length_bytes: int
@@ -107,8 +107,9 @@ class Host(Protocol):
         """Where the first 4 MiB chunk lies that is not all zero; -1 when there is none."""
 
 
-# The tools in these have time limits of their own, which are shorter: what does not end then is the kernel, waiting for the device.
-_HANGS_WITH_THE_DEVICE = frozenset({"hand_over", "bring_back", "erase", "zero", "sanitize"})
+# What these do has time limits of its own, which are shorter: what does not end then is the kernel, waiting for the device.
+_READING = {"id_ctrl", "list_ns", "sizes", "sanitize_log", "first_nonzero", "first_unlike"}
+_HANGS_WITH_THE_DEVICE = frozenset({"hand_over", "bring_back", "erase", "zero", "sanitize", *_READING})
 
 
 def _called(function: Callable[P, R]) -> Callable[P, R]:

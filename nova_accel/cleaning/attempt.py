@@ -41,9 +41,10 @@ class Attempt:
         self._words_began = self._began
         self._noted_s = self._logged_s = float("-inf")
 
-    def progress(self, words: str, done_bytes: int, total_bytes: int) -> None:
+    def progress(self, words: str, done_bytes: int, total_bytes: int) -> float:
         """Note how far it is, for the operator; see :data:`nova_accel.cleaning.eraser.Progress`.
 
+        :returns: how many seconds are left
         :raises CleaningFailed: when the time is over
         """
         if time.monotonic() > self._until_s:
@@ -61,6 +62,7 @@ class Attempt:
         if new or time.monotonic() - self._logged_s >= _LOG_EVERY_S:
             self._logged_s = time.monotonic()
             LOG.info("%s: %s%s", self._handle.id, progress.in_words(doing, progress.now()), _share(doing))
+        return max(0.0, self._until_s - time.monotonic())
 
     def record(self, ended: Ended, server: str | None) -> CleaningRecord:
         """What is kept of it."""

@@ -6,10 +6,11 @@ from typing import Protocol
 
 from nova_accel.model import AttachHandle
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], float]
 """Called whenever something was done: with a few words on what is being done, the bytes that are done of it and all of them.
 
-Both numbers are 0 where that is not known. It may raise :class:`nova_accel.exception.CleaningFailed`, when there is no time left.
+Both numbers are 0 where that is not known. It returns how many seconds are left for all of it, and may raise
+:class:`nova_accel.exception.CleaningFailed`, when there is no time left.
 """
 
 SLICE_BYTES = 1024**3

@@ -131,8 +131,8 @@ class SsdEraser:
         elif method in _ZEROES:
             self._zero(ssd, method)
         else:
-            ssd.progress(f"erasing ({method.value})", 0, ssd.size_bytes)
-            self._host.erase(ssd.address, ssd.serial, method.value)
+            left_s = ssd.progress(f"erasing ({method.value})", 0, ssd.size_bytes)
+            self._host.erase(ssd.address, ssd.serial, method.value, left_s)
 
     def _zero_too(self, ssd: _Ssd, method: Method) -> str:
         self._zero(ssd, Method.WRITE_ZEROES)

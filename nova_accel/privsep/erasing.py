@@ -17,7 +17,7 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 _BLOCK_BYTES = 4096
 _ZERO = bytes(_BLOCK_BYTES)
 _IDENTIFY_TIMEOUT_S = 30.0
-_ERASE_TIMEOUT_S = 3600.0
+_LONGEST_ERASE_S = 24 * 3600.0
 _SLICE_TIMEOUT_S = 600.0
 _SLACK_S = 30.0
 
@@ -58,19 +58,26 @@ def sizes(address: str, serial: str) -> dict[str, int]:
         return {name: _size_bytes(descriptor) for name, descriptor in opened.items()}
 
 
-@acting_pctxt.entrypoint_with_timeout(_ERASE_TIMEOUT_S + _SLACK_S)
-def erase(address: str, serial: str, method: str) -> None:
+@acting_pctxt.entrypoint_with_timeout(_LONGEST_ERASE_S + _SLACK_S)
+def erase(address: str, serial: str, method: str, timeout_s: float) -> None:
     """Erase every namespace of the SSD with ``serial`` at ``address``.
 
     :param method: :data:`FORMAT` (NVMe format with user-data erase) or :data:`FORMAT_CRYPTO` (with cryptographic erase)
+    :param timeout_s: for all of it, in seconds; a day at most, whatever is asked for
     :raises Refused: when the host uses it or another SSD is there; nothing was changed
-    :raises Failed: when the tool says so, or does not come back within an hour
+    :raises Failed: when the tool says so, or does not come back in time
     """
-    until = time.monotonic() + _ERASE_TIMEOUT_S
+    until = time.monotonic() + _time_limit(timeout_s)
     with _held(address, serial) as opened:
         for name in opened:
             left_s = max(1.0, until - time.monotonic())
             tool.run(_format(name, method, left_s), left_s)
+
+
+def _time_limit(timeout_s: object) -> float:
+    if not isinstance(timeout_s, int | float) or not timeout_s > 0:
+        raise Refused(f"{str(timeout_s)[:40]!r} is not a time in seconds to erase an SSD in")
+    return min(float(timeout_s), _LONGEST_ERASE_S)
 
 
 def _format(name: str, method: str, timeout_s: float) -> list[str]:

@@ -239,6 +239,21 @@ def test_an_attempt_that_takes_too_long_has_failed(case, monkeypatch):
     assert "it was not done after 60 s ([nova_accel] clean_timeout); the last it did was erasing" in one.entry.reason
 
 
+def test_an_eraser_is_told_how_much_time_is_left(case, monkeypatch):
+    one = case(timeout_s=86400.0).release()
+    left = []
+    monkeypatch.setattr(attempt.time, "monotonic", lambda: 1000.0 + 3600.0 * len(left))
+
+    def erase(handle, progress):
+        left.append(progress("erasing (format)", 0, 100))
+        left.append(progress("erasing (format)", 50, 100))
+        return Proof("format", "read as a whole, all zero")
+
+    one.eraser.erase_and_verify = erase
+    assert one.cleaner.settle(HANDLE)
+    assert left == [86400.0, 82800.0]
+
+
 def test_how_far_it_is_can_be_read_meanwhile(case):
     one = case().release()
     seen = []

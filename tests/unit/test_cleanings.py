@@ -94,10 +94,10 @@ def test_one_whose_cleaning_broke_can_be_begun_again(slow):
 class SlowHost(FakeHost):
     """A host whose erasing goes on until it is let go."""
 
-    def erase(self, address: str, serial: str, method: str) -> None:
+    def erase(self, address: str, serial: str, method: str, timeout_s: float = 3600.0) -> None:
         self.begun.set()
         assert self.go.wait(WAIT_S)
-        super().erase(address, serial, method)
+        super().erase(address, serial, method, timeout_s)
 
 
 def test_a_delete_and_the_next_look_do_not_wait_for_cleaning(make_bench, tmp_path):

@@ -90,7 +90,7 @@ def test_a_disk_that_somebody_holds_is_neither_erased_nor_sanitized(disk, monkey
     with blocks.exclusive([disk.name]):
         for function, arguments in (
             (erasing.zero, (disk.name, "overwrite", 0, SIZE)),
-            (erasing.erase, ("format",)),
+            (erasing.erase, ("format", 60.0)),
             (sanitizing.sanitize, ("sanitize-block",)),
         ):
             with pytest.raises(Refused, match=f"/dev/{disk.name} is in use by this host"):
@@ -116,8 +116,24 @@ def test_the_time_limit_of_a_format_is_one_for_all_namespaces(disk, monkeypatch)
     clock = iter([0.0, 100.0])
     monkeypatch.setattr(erasing.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(tool, "run", lambda argv, timeout_s: limits.append(timeout_s))
-    erasing.erase.__wrapped__(AT, SERIAL, "format")
-    assert limits == [3500.0]
+    erasing.erase.__wrapped__(AT, SERIAL, "format", 7200.0)
+    assert limits == [7100.0]
+
+
+@pytest.mark.parametrize("asked", [25 * 3600, float("inf")])
+def test_a_format_gets_a_day_at_most(disk, monkeypatch, asked):
+    limits = []
+    monkeypatch.setattr(erasing.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(tool, "run", lambda argv, timeout_s: limits.append((argv[-2], timeout_s)))
+    erasing.erase.__wrapped__(AT, SERIAL, "format", asked)
+    assert limits == [("--timeout=86400000", 86400.0)]
+
+
+@pytest.mark.parametrize("asked", [0, -1, float("nan"), "3600", None])
+def test_what_is_no_time_limit_is_refused(disk, monkeypatch, asked):
+    monkeypatch.setattr(tool, "run", lambda argv, timeout_s: pytest.fail(f"{argv} was run"))
+    with pytest.raises(Refused, match="is not a time in seconds"):
+        erasing.erase.__wrapped__(AT, SERIAL, "format", asked)
 
 
 @pytest.fixture
