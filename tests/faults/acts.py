@@ -9,7 +9,6 @@ from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import State
 from nova_accel.virt import save_room
 from tests.faults.cloud import HOST, OTHER_HOST, Cloud
-from tests.faults.rules import REBUILT
 from tests.faults.world import World
 from tests.functional import base
 
@@ -70,7 +69,6 @@ def reboot_hard(cloud: Cloud) -> None:
 def rebuild(cloud: Cloud) -> None:
     """Nova has its content erased, and it keeps its devices."""
     (server,) = cloud.api.get_servers()
-    cloud.world.note(REBUILT, server["id"])
     cloud._rebuild_server(server, "155d900f-4e14-4e4c-a73d-069cbf4541e6")
 
 
@@ -251,7 +249,7 @@ def folder_from_before(world: World) -> None:
 def folder_from_before_and_no_domain(world: World) -> None:
     """And libvirt has forgotten its domains, so that Nova alone knows whose the devices are."""
     folder_from_before(world)
-    world.domains(HOST).unlink()
+    domains_forgotten(world)
 
 
 def claims_are_missing(world: World) -> None:
@@ -269,6 +267,18 @@ def started_and_ledger_copied(cloud: Cloud) -> None:
 def started_copied_and_stopped(cloud: Cloud) -> None:
     """The same; and the server is stopped, so that no guest shows whose its devices are."""
     started_and_ledger_copied(cloud)
-    (server,) = cloud.api.get_servers()
-    cloud.api.post_server_action(server["id"], {"os-stop": None})
-    cloud._wait_for_state_change(server, "SHUTOFF")
+    stop(cloud)
+
+
+def started_and_stopped(cloud: Cloud) -> None:
+    started_with_a_server(cloud)
+    stop(cloud)
+
+
+def stop(cloud: Cloud) -> None:
+    _do(cloud, {"os-stop": None}, "SHUTOFF")
+
+
+def domains_forgotten(world: World) -> None:
+    """Somebody undefines them, or the disk with their XML is replaced."""
+    world.domains(HOST).unlink()

@@ -2,7 +2,6 @@
 
 import importlib
 import sqlite3
-import uuid
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +27,7 @@ from tests.faults.machine import KeptHost, TrappedHost
 from tests.faults.points import AFTER, BEFORE, Point, transition
 from tests.faults.rules import Watch
 from tests.faults.trap import Trap
-from tests.faults.world import World
+from tests.faults.world import World, lasting_uuid
 from tests.functional import base
 
 HOST = "compute1"
@@ -50,7 +49,7 @@ class Cloud(base.AccelTestCase):
 
     def setUp(self) -> None:
         for name in _SAME_IN_EVERY_LIFE:
-            uuidsentinel._sentinels[name] = str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+            uuidsentinel._sentinels[name] = lasting_uuid(name)
         for module in (_DATABASE_FIXTURES, functional_fixtures):
             self._replace(module, "_use_file_backed_sqlite_with_wal", self._opened)
         if self._world.has_databases:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.faults import jobs, machine, table
+from tests.faults import jobs, sabotage, table
 from tests.faults.killing import template
 from tests.faults.outcome import Outcome
 from tests.faults.points import BEFORE, Point, of_calls, of_hypervisor, of_transitions
@@ -26,7 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     if wanted.list or missing:
         print("\n".join([*missing, *map(jobs.title, tries)]))
         return 1 if missing else 0
-    machine.SABOTAGED = wanted.sabotage
+    with sabotage.applied(wanted.sabotage):
+        return _counted(tries, wanted)
+
+
+def _counted(tries: Sequence[jobs.Try], wanted: argparse.Namespace) -> int:
     began = time.monotonic()
     folder = Path(wanted.keep or tempfile.mkdtemp(prefix="nova-accel-faults-"))
     rows: dict[str, table.Row] = {jobs.fault_of(one): table.Row(jobs.fault_of(one)) for one in tries}
@@ -72,6 +76,8 @@ def _is_wanted(title: str, wanted: argparse.Namespace) -> bool:
 def _report(outcome: Outcome) -> None:
     for rule, sentence in outcome.found:
         print(f"    {rule.value}: {sentence}", flush=True)
+    for sentence in outcome.unexpected:
+        print(f"    operator asked unexpectedly to {sentence}", flush=True)
     if outcome.broken:
         print(f"    says nothing: {outcome.broken}", flush=True)
 
@@ -83,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="three kills only")
     parser.add_argument("--list", action="store_true", help="titles only; nothing is tried")
     parser.add_argument(
-        "--sabotage", action="store_true", help="let no device be erased and all be read as zero: must be noticed"
+        "--sabotage",
+        choices=sorted(sabotage.KINDS),
+        help="what must be noticed: cleaner has no device erased and all read as zero, moves has each taken for finished,"
+        " ends has a server's devices released whenever its guest ends",
     )
     parser.add_argument(
         "--as-if", action="append", default=[], metavar="WHAT", help="as if there were this transition or call too"

@@ -71,7 +71,7 @@ def _read(one: Try, world: World) -> Outcome:
     try:
         outcome: Outcome = pickle.loads(_file(world).read_bytes())
     except (OSError, EOFError):
-        return Outcome((), False, "the try itself ended before its time")
+        return Outcome((), broken="the try itself ended before its time")
     return outcome
 
 

@@ -15,10 +15,11 @@ from tests.faults.acts import booted_and_deleted
 from tests.faults.cloud import Cloud
 from tests.faults.lives import live
 from tests.faults.moments import Trial
-from tests.faults.outcome import Outcome
+from tests.faults.operators import heard
+from tests.faults.outcome import Outcome, Word
 from tests.faults.points import Point
 from tests.faults.scenes import Scene
-from tests.faults.survival import OPERATOR, survive
+from tests.faults.survival import survive
 from tests.faults.trap import SPRUNG
 from tests.faults.world import World
 
@@ -28,12 +29,12 @@ KILLED = -signal.SIGKILL
 
 def kill(scene: Scene, point: Point, world: World) -> Outcome:
     """Play a scene, end it at the point by SIGKILL, and have a new process survive that."""
-    return outcome(world, _why_broken(scene, point, world))
+    return outcome(world, _why_broken(scene, point, world), scene.operator)
 
 
-def outcome(world: World, broken: str) -> Outcome:
+def outcome(world: World, broken: str, expected: frozenset[Word]) -> Outcome:
     """Read what the processes noted."""
-    return Outcome(tuple(world.findings.all()), bool(world.notes(OPERATOR)), broken)
+    return Outcome(tuple(world.findings.all()), tuple(heard(world)), broken, expected)
 
 
 def _why_broken(scene: Scene, point: Point, world: World) -> str:
@@ -68,7 +69,7 @@ def endure(trial: Trial, world: World) -> Outcome:
             break
         if number == 0:
             trial.between(world)
-    return outcome(world, broken)
+    return outcome(world, broken, trial.operator)
 
 
 def survived(world: World, scene: Scene) -> str:

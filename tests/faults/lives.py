@@ -1,10 +1,11 @@
 """Runs one life of the cloud in a process of its own, from its start to its end or to its death."""
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tests.faults.cloud import Cloud
 from tests.faults.points import Point
@@ -12,6 +13,16 @@ from tests.faults.trap import Trap
 from tests.faults.world import World
 
 _LONGEST_S = 300
+
+
+@contextlib.contextmanager
+def _logged(cloud: Cloud) -> Iterator[None]:
+    """Where it fails, what nova-compute said belongs to why."""
+    try:
+        yield
+    except BaseException:
+        print(cloud.stdlog.logger.output)
+        raise
 
 
 def live(world: World, name: str, act: Callable[[Cloud], None], armed: Point | None = None) -> int:
@@ -31,7 +42,8 @@ def live(world: World, name: str, act: Callable[[Cloud], None], armed: Point | N
             os.dup2(log.fileno(), 2)
             cloud = Cloud(world, Trap(armed))
             cloud.setUp()
-            act(cloud)
+            with _logged(cloud):
+                act(cloud)
             status = 0
     except BaseException:  # noqa: BLE001  also a fixture's own way to end; the log has it, the status says so
         traceback.print_exc()

@@ -93,6 +93,10 @@ class KeptHost:
         """Who has written what is on a device."""
         return {data.decode() for data in self.devices()[identity].content.values() if any(data)}
 
+    def is_as_written(self, identity: str, text: str) -> bool:
+        """Whether what somebody wrote is still there, at both ends."""
+        return list(self.devices()[identity].content.values()) == [text.encode()] * 2
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
         return (lambda *args: self._called(name, found, args)) if name in _CALLS else found

@@ -10,16 +10,16 @@ from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.xml import domain
 from tests.faults.findings import Rule
+from tests.faults.owners import Owner, owners
 from tests.faults.world import World
 
 if TYPE_CHECKING:
     from tests.faults.cloud import Cloud
     from tests.faults.machine import KeptHost
 
-WRITTEN = "written"
-"""Notes of who wrote on what."""
-REBUILT = "rebuilt"
-"""Notes of servers whose content Nova was told to throw away."""
+_WRITTEN = "written"
+"""Notes of who wrote on what, and of what was rightly erased since."""
+_NOBODY = "nobody"
 
 
 class Watch:
@@ -32,8 +32,12 @@ class Watch:
         self._host = host
 
     def started(self, server: str, xml: str) -> None:
-        """A guest runs, reads what others left it and writes on all it has."""
+        """A guest runs, reads what others and it itself left there and writes on all it has."""
+        before = writers(self._world)
         for identity in self._identities(xml):
+            if before.get(identity) == server and not self.machine.is_as_written(identity, server):
+                words = f"{identity} does not have what {server} had written when its guest starts again"
+                self._world.findings.add(Rule.ERASED, words)
             foreign = self.machine.read(identity) - {server}
             if foreign:
                 self._world.findings.add(Rule.LEAK, f"{identity} was given to {server} with bytes of {sorted(foreign)}")
@@ -41,16 +45,21 @@ class Watch:
                 if other != server and identity in others:
                     self._world.findings.add(Rule.DOUBLE, f"{identity} is in the guests {server} and {other}")
             self.machine.write(identity, server)
-            self._world.note(WRITTEN, f"{server} {identity}")
+            self._world.note(_WRITTEN, f"{server} {identity}")
 
     def erasing(self, call: str, identity: str) -> None:
-        """A device is about to be erased: its ledger must say that it may be, and no guest may run with it."""
+        """A device is about to be erased: Nova's database and its ledger must say that it may be, and no guest may run with it."""
         entry = _entry(Ledger(str(self._world.ledger(self._host))), identity)
-        if not _may_be_erased(entry, self._world.notes(REBUILT)):
-            self._world.findings.add(Rule.ERASED, f"{call} of {identity}, of which the ledger says {entry}")
-        for server, theirs in self.running().items():
-            if identity in theirs:
-                self._world.findings.add(Rule.ERASED, f"{call} of {identity}, which the running guest {server} has")
+        owner = owners(self._world, self._host).get(identity)
+        wrong = [f"which the running guest {one} has" for one, theirs in self.running().items() if identity in theirs]
+        if owner is not None and not owner.is_rebuilt:
+            wrong.append(f"which is by Nova's database that of {owner}")
+        if not _may_be_erased(entry, owner):
+            wrong.append(f"of which the ledger says {entry}")
+        for why in wrong:
+            self._world.findings.add(Rule.ERASED, f"{call} of {identity}, {why}")
+        if not wrong:
+            self._world.note(_WRITTEN, f"{_NOBODY} {identity}")
 
     def running(self) -> dict[str, list[str]]:
         """The identities that each running guest has, by its server's uuid."""
@@ -85,22 +94,28 @@ def _look(cloud: Cloud, host: str) -> None:
             cloud.world.findings.add(Rule.LEAK, words)
 
 
+def writers(world: World) -> dict[str, str]:
+    """Whose guest has last written on a device, by identity; of one that was rightly erased since, nobody's."""
+    return {identity: server for server, _, identity in (line.partition(" ") for line in world.notes(_WRITTEN))}
+
+
 def kept(cloud: Cloud) -> None:
-    """What a guest has written must be there as long as its server has the device, unless it is rebuilt."""
+    """What a guest has written must be there, and the ledger must keep it, as long as Nova's database gives the device to its server."""
     for host in cloud.computes:
         _kept(cloud, host)
 
 
 def _kept(cloud: Cloud, host: str) -> None:
     entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
-    devices = cloud.machines[host].devices()
-    for server, _, identity in (line.partition(" ") for line in cloud.world.notes(WRITTEN)):
-        entry = entries.get(identity)
-        has_it = entry is not None and (entry.state, entry.server) == (State.ASSIGNED, server)
-        if not has_it or identity not in devices or server in cloud.world.notes(REBUILT):
+    machine, wrote = cloud.machines[host], writers(cloud.world)
+    for identity, owner in owners(cloud.world, host).items():
+        if identity not in machine.devices() or wrote.get(identity) != owner.server:
             continue
-        if list(devices[identity].content.values()) != [server.encode()] * 2:
-            cloud.world.findings.add(Rule.ERASED, f"{identity} lost what {server} has written, which still has it")
+        entry = entries.get(identity)
+        if entry is None or (entry.state, entry.server) != (State.ASSIGNED, owner.server):
+            cloud.world.findings.add(Rule.ERASED, f"{identity} is that of {owner}, and the ledger says {entry}")
+        if not machine.is_as_written(identity, owner.server):
+            cloud.world.findings.add(Rule.ERASED, f"{identity} lost what its {owner} has written")
 
 
 def free_units(cloud: Cloud, host: str) -> dict[str, int]:
@@ -128,11 +143,11 @@ def _providers(cloud: Cloud, host: str) -> dict[str, dict]:
     return {name: one for name, one in cloud.our_providers().items() if name.startswith(f"{host}_")}
 
 
-def _may_be_erased(entry: Entry | None, rebuilt: list[str]) -> bool:
+def _may_be_erased(entry: Entry | None, owner: Owner | None) -> bool:
     if entry is None:
         return False
     if entry.state is State.ASSIGNED:
-        return entry.server in rebuilt
+        return owner is not None and owner.server == entry.server and owner.is_rebuilt
     return entry.state is State.CLEANING and entry.may_be_erased
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from nova_accel.ledger.states import Event, State
 from tests.faults import acts
 from tests.faults.cloud import Cloud
+from tests.faults.outcome import Word
 from tests.faults.points import (
     AFTER,
     BEFORE,
@@ -18,7 +19,7 @@ from tests.faults.points import (
     Point,
     transition,
 )
-from tests.faults.survival import have_it_go_on
+from tests.faults.survival import confirmed_and_used, have_it_go_on, reverted_and_used
 from tests.faults.world import World
 
 
@@ -41,8 +42,15 @@ class Scene:
     """What happens to the files after the earlier life."""
     afterwards: Callable[[Cloud], None] | None = None
     """What is done with the server in the life after the kill, before it is deleted."""
+    operator: frozenset[Word] = frozenset()
+    """What an operator may have to do after it."""
 
 
+# Nova leaves a server in the middle of what it was doing with it, and what a move had in Placement once that server is deleted.
+_NOVA_STOPS = frozenset({Word.STATE})
+_NOVA_STOPS_A_MOVE = frozenset({Word.STATE, Word.ALLOCATION})
+# What was released by an older copy of the ledger may be another server's now: only an operator knows.
+_NOBODY_KNOWS = frozenset({Word.CLEANING, Word.FOREIGN})
 _A, _S, _D, _C, _F = State.AVAILABLE, State.ASSIGNED, State.DIRTY, State.CLEANING, State.CLEAN_FAILED
 
 SCENES = (
@@ -79,6 +87,12 @@ SCENES = (
         reaches=("zero",),
     ),
     Scene(
+        "an SSD reads as a pattern after a format",
+        prepare=acts.started_with_a_server_on(reads_after_erase=b"~", size_bytes=1024**2),
+        act=acts.delete,
+        reaches=("first_unlike",),
+    ),
+    Scene(
         "an SSD is sanitized",
         prepare=acts.started_with_a_server_on(sanitizes=("sanitize-block",)),
         act=acts.delete,
@@ -86,12 +100,6 @@ SCENES = (
     ),
     Scene(
         "a server is suspended",
-    Scene(
-        "an SSD reads as a pattern after a format",
-        prepare=acts.started_with_a_server_on(reads_after_erase=b"~", size_bytes=1024**2),
-        act=acts.delete,
-        reaches=("first_unlike",),
-    ),
         prepare=acts.started_to_be_suspended,
         act=acts.suspend,
         reaches=(DEVICE_LEAVES, GUEST_SAVED),
@@ -155,6 +163,7 @@ SCENES = (
         between=acts.claims_are_missing,
         act=acts.started_and_round,
         reaches=(transition(_D, Event.DOUBT),),
+        operator=_NOBODY_KNOWS,
     ),
     Scene(
         "the ledger is older, and something was being cleaned then",
@@ -163,6 +172,7 @@ SCENES = (
         between=acts.claims_are_missing,
         act=acts.started_and_round,
         reaches=(transition(_C, Event.DOUBT),),
+        operator=_NOBODY_KNOWS,
     ),
     Scene(
         "the ledger is older, and something could not be cleaned then",
@@ -170,6 +180,7 @@ SCENES = (
         between=acts.claims_are_missing,
         act=acts.started_and_round,
         reaches=(transition(_F, Event.DOUBT),),
+        operator=_NOBODY_KNOWS,
     ),
 )
 
@@ -177,20 +188,56 @@ SCENES = (
 OTHER_SCENES = (
     Scene("a server is rebuilt", prepare=acts.started_with_a_server, act=acts.rebuild),
     Scene("a server is shelved and offloaded", prepare=acts.started_with_a_server, act=acts.shelve),
-    Scene("a server is rebooted hard", prepare=acts.started_with_a_server, act=acts.reboot_hard),
+    Scene(
+        "a server is rebooted hard",
+        prepare=acts.started_with_a_server,
+        act=acts.reboot_hard,
+        afterwards=have_it_go_on,
+    ),
     Scene(
         "a server is suspended and goes on later",
         prepare=acts.started_to_be_suspended,
         act=acts.suspend,
         afterwards=have_it_go_on,
+        operator=_NOVA_STOPS,
     ),
-    Scene("a server is resumed and goes on later", prepare=acts.suspended, act=acts.resume, afterwards=have_it_go_on),
-    Scene("a server is resized on its host", prepare=acts.started_with_a_server, act=acts.resize),
-    Scene("a resize is confirmed", prepare=acts.resized, act=acts.confirm),
-    Scene("a resize is reverted", prepare=acts.resized, act=acts.revert),
-    Scene("a server moves", prepare=acts.started_with_a_server_and_another_host, act=acts.migrate),
-    Scene("a move is confirmed", prepare=acts.migrated, act=acts.confirm),
-    Scene("a move is reverted", prepare=acts.migrated, act=acts.revert),
+    Scene(
+        "a server is resumed and goes on later",
+        prepare=acts.suspended,
+        act=acts.resume,
+        afterwards=have_it_go_on,
+        operator=_NOVA_STOPS,
+    ),
+    Scene(
+        "a server is resized on its host",
+        prepare=acts.started_with_a_server,
+        act=acts.resize,
+        afterwards=reverted_and_used,
+        operator=_NOVA_STOPS_A_MOVE,
+    ),
+    Scene("a resize is confirmed", prepare=acts.resized, act=acts.confirm, afterwards=confirmed_and_used),
+    Scene(
+        "a resize is reverted",
+        prepare=acts.resized,
+        act=acts.revert,
+        afterwards=reverted_and_used,
+        operator=_NOVA_STOPS_A_MOVE,
+    ),
+    Scene(
+        "a server moves",
+        prepare=acts.started_with_a_server_and_another_host,
+        act=acts.migrate,
+        afterwards=reverted_and_used,
+        operator=_NOVA_STOPS_A_MOVE,
+    ),
+    Scene("a move is confirmed", prepare=acts.migrated, act=acts.confirm, afterwards=confirmed_and_used),
+    Scene(
+        "a move is reverted",
+        prepare=acts.migrated,
+        act=acts.revert,
+        afterwards=reverted_and_used,
+        operator=_NOVA_STOPS_A_MOVE,
+    ),
 )
 """What else goes on where a kill could do harm."""
 

@@ -2,22 +2,14 @@
 
 from collections.abc import Callable
 
-from nova import context as nova_context
-from nova import exception as nova_exception
-from nova.objects.migration import Migration
 from nova.tests.functional.api.client import OpenStackApiException
 
-from nova_accel.exception import AccelError
-from nova_accel.ledger.entry import Entry
-from nova_accel.ledger.states import State
-from tests.fakes.host import FakeSsd
-from tests.faults import rules
+from tests.faults import operators, rules
 from tests.faults.cloud import HOST, Cloud
 from tests.faults.findings import Rule
+from tests.faults.missing import entry_of, missing
 
-OPERATOR = "operator"
 _ROUNDS = 3
-_SSD_TOO = "resources{}:CUSTOM_SSD"
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
 
 
@@ -37,20 +29,58 @@ def survive(cloud: Cloud, meanwhile: Callable[[Cloud], None] | None = None) -> N
 
 
 def have_it_go_on(cloud: Cloud) -> None:
-    """Do what an operator does with a server that Nova left in the middle of something: it gets all back that it had."""
+    """Have each server used again that Nova may have left in the middle of something: it gets all back that it had."""
+    _go_on_with(cloud, end={})
+
+
+def confirmed_and_used(cloud: Cloud) -> None:
+    """The same; a move that is done is confirmed first."""
+    _go_on_with(cloud, end={"confirmResize": None})
+
+
+def reverted_and_used(cloud: Cloud) -> None:
+    """The same; a move that is done is reverted first."""
+    _go_on_with(cloud, end={"revertResize": None})
+
+
+def _go_on_with(cloud: Cloud, end: dict[str, None]) -> None:
     cloud.round()
     rules.look(cloud)
     rules.kept(cloud)
     for server in cloud.api.get_servers():
-        cloud.world.note(OPERATOR, f"the state of {server['id']} is reset, {server['OS-EXT-STS:task_state']} before")
-        cloud.api.post_server_action(server["id"], {"os-resetState": {"state": "active"}})
+        if end and server["status"] == "VERIFY_RESIZE":
+            _end_move(cloud, server, end)
+        operators.reset_unless_idle(cloud, cloud.api.get_server(server["id"]))
+        _reboot_and_read(cloud, server)
+    cloud.round()
+    rules.look(cloud)
+    rules.kept(cloud)
+
+
+def _end_move(cloud: Cloud, server: dict, end: dict[str, None]) -> None:
+    try:
+        cloud.api.post_server_action(server["id"], end)
+    except OpenStackApiException as error:
+        print(f"Nova has begun to end this move before it was killed, and does not end it now: {error}")
+        return
+    cloud._wait_for_state_change(server, "ACTIVE")
+    cloud.round()
+    rules.kept(cloud)
+
+
+def _reboot_and_read(cloud: Cloud, server: dict) -> None:
+    """A guest that starts finds what it has written, see :class:`tests.faults.rules.Watch`; and it has all that is its server's."""
+    try:
         cloud._reboot_server(server, hard=True)
-        has, lacks = set(cloud.watches[HOST].running().get(server["id"], ())), set(cloud.in_instance(server))
-        lacks -= has
-        if not has or lacks:
-            cloud.world.findings.add(
-                Rule.LOST, f"server {server['id']} runs with {sorted(has)}, without {sorted(lacks)}"
-            )
+    except (AssertionError, OpenStackApiException) as error:
+        print(cloud.stdlog.logger.output)
+        cloud.world.findings.add(Rule.LOST, f"server {server['id']} does not start again: {error}")
+        return
+    running = [watch.running().get(server["id"], ()) for watch in cloud.watches.values()]
+    has, is_its = {one for some in running for one in some}, set(cloud.in_instance(server))
+    if not has or has != is_its:
+        words = f"server {server['id']} runs with {sorted(has)}, while {sorted(is_its)} are its"
+        cloud.world.findings.add(Rule.LOST, words)
 
 
 def survive_and_fill(cloud: Cloud) -> None:
@@ -76,11 +106,11 @@ def _until_all_is_back(cloud: Cloud) -> None:
     for _ in range(_ROUNDS):
         cloud.round()
         rules.look(cloud)
-        if not _missing(cloud):
+        if not missing(cloud):
             return
-    _speak(cloud)
-    for identity in _missing(cloud):
-        cloud.world.findings.add(Rule.LOST, f"{identity} does not come back: {_entry(cloud, identity)}")
+    operators.speak(cloud)
+    for identity in missing(cloud):
+        cloud.world.findings.add(Rule.LOST, f"{identity} does not come back: {entry_of(cloud, identity)}")
 
 
 def _delete_all(cloud: Cloud) -> None:
@@ -88,87 +118,6 @@ def _delete_all(cloud: Cloud) -> None:
         # One that is being deleted already is done with at nova-compute's start, or refused.
         cloud.api.delete_server(server["id"])
         cloud._wait_until_deleted(server)
-
-
-def _missing(cloud: Cloud) -> list[str]:
-    """What is not offered although nobody has it: by the ledger, by Placement or to Nova's claims."""
-    return sorted(identity for host in cloud.computes for identity in _missing_on(cloud, host))
-
-
-def _missing_on(cloud: Cloud, host: str) -> set[str]:
-    everything = set(cloud.machines[host].devices())
-    if sum(rules.free_units(cloud, host).values()) < len(everything):
-        return everything
-    return {*_missing_in_ledger(cloud, host), *everything - rules.claimable(cloud, host)}
-
-
-def _missing_in_ledger(cloud: Cloud, host: str) -> list[str]:
-    entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
-    return [
-        identity
-        for identity in cloud.machines[host].devices()
-        if identity not in entries or entries[identity].state is not State.AVAILABLE or entries[identity].drained
-    ]
-
-
-def _speak(cloud: Cloud) -> None:
-    """Do what an operator is told to do about what is left, the gentler thing first."""
-    if not any(_missing_in_ledger(cloud, host) for host in cloud.computes):
-        _delete_allocations_of_moves(cloud)
-    for erase_foreign_data in (False, True):
-        for identity in _missing(cloud):
-            cloud.world.note(
-                OPERATOR, f"{identity} (erase foreign data: {erase_foreign_data}): {_entry(cloud, identity)}"
-            )
-            _rebind(cloud, identity)
-            operator = cloud.ledger(_host_of(cloud, identity)).operator
-            try:
-                operator.undrain(identity)
-                operator.ask_for_cleaning(identity, erase_foreign_data=erase_foreign_data)
-            except AccelError as error:
-                print(f"the operator was refused: {error}")
-        cloud.round()
-        cloud.round()
-        rules.look(cloud)
-
-
-def _delete_allocations_of_moves(cloud: Cloud) -> None:
-    """What Nova leaves in Placement, processors and memory included, where a server is deleted in the middle of a move that was cut."""
-    for name, provider in cloud.our_providers().items():
-        for consumer in cloud._get_allocations_by_provider_uuid(provider["uuid"]):
-            if _is_a_move(consumer):
-                cloud.world.note(OPERATOR, f"openstack resource provider allocation delete {consumer}, of {name}")
-                cloud.placement.delete(f"/allocations/{consumer}")
-    cloud.round()
-    rules.look(cloud)
-
-
-def _is_a_move(consumer: str) -> bool:
-    try:
-        Migration.get_by_uuid(nova_context.get_admin_context(), consumer)
-    except nova_exception.MigrationNotFound:
-        return False
-    return True
-
-
-def _rebind(cloud: Cloud, identity: str) -> None:
-    """What the verdict on an SSD says that is on vfio-pci and of which the ledger knows nothing."""
-    machine = cloud.machines[_host_of(cloud, identity)]
-    device = machine.devices()[identity]
-    if isinstance(device, FakeSsd) and device.bound_to == "vfio-pci" and _entry(cloud, identity) is None:
-        machine.inner.bring_back(device.address)
-        machine.inner.settle(device.address)
-        machine.keep()
-        cloud.round()
-
-
-def _entry(cloud: Cloud, identity: str) -> Entry | None:
-    entries = cloud.ledger(_host_of(cloud, identity)).entries().values()
-    return next((one for one in entries if one.handle.identity == identity), None)
-
-
-def _host_of(cloud: Cloud, identity: str) -> str:
-    return next(host for host, machine in cloud.machines.items() if identity in machine.devices())
 
 
 def _fill(cloud: Cloud) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tests.faults.findings import Rule
 from tests.faults.outcome import Outcome
 
-_OPERATOR = "operator asked"
+_OPERATOR = ("operator asked", "unexpectedly")
 
 
 @dataclass
@@ -17,19 +17,21 @@ class Row:
     tried: int = 0
     broken: int = 0
     operator: int = 0
+    unexpected: int = 0
     found: dict[Rule, int] = field(default_factory=lambda: dict.fromkeys(Rule, 0))
 
     def add(self, outcome: Outcome) -> None:
         """Count one try. One that says nothing about the fault is not counted as tried."""
         self.tried += not outcome.broken
         self.broken += bool(outcome.broken)
-        self.operator += outcome.operator_spoke
+        self.operator += bool(outcome.asked)
+        self.unexpected += bool(outcome.unexpected)
         for rule, _ in outcome.found:
             self.found[rule] += 1
 
     def cells(self) -> list[str]:
         """What stands in the row."""
-        return [self.fault, *map(str, (self.tried, *self.found.values(), self.operator))]
+        return [self.fault, *map(str, (self.tried, *self.found.values(), self.operator, self.unexpected))]
 
 
 def printed(rows: Sequence[Row]) -> Iterator[str]:
@@ -38,9 +40,10 @@ def printed(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         total.tried += row.tried
         total.operator += row.operator
+        total.unexpected += row.unexpected
         for rule, count in row.found.items():
             total.found[rule] += count
-    cells = [["fault", "tried", *(rule.value for rule in Rule), _OPERATOR], *(row.cells() for row in (*rows, total))]
+    cells = [["fault", "tried", *(rule.value for rule in Rule), *_OPERATOR], *(row.cells() for row in (*rows, total))]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for first, *numbers in cells:
         right = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]

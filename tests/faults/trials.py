@@ -1,8 +1,10 @@
 """Every fault that is no kill, and when it is tried."""
 
 from tests.faults import acts, faulty, files, hardware, moments
+from tests.faults.cloud import Cloud
 from tests.faults.moments import Trial, during, from_the_start
-from tests.faults.survival import survive_and_fill
+from tests.faults.outcome import Word
+from tests.faults.survival import have_it_go_on, reverted_and_used, survive, survive_and_fill
 
 _MADE, _DELETED, _QUIET, _REBOOTED = moments.MOMENTS
 _WRITING = (_MADE, _DELETED)
@@ -23,6 +25,7 @@ def all_trials() -> list[Trial]:
         *_hardware(),
         *_twice(),
         *_files(),
+        *_domains(),
     ]
 
 
@@ -36,18 +39,62 @@ def _ledger() -> list[Trial]:
     ]
 
 
+TOOLS = {
+    "lspci": (_DELETED, _QUIET),
+    "ndctl": (_DELETED, _QUIET),
+    "who_uses": (_QUIET,),
+    "signatures": (_MADE, _QUIET),
+    "mounted_elsewhere": (_QUIET,),
+    "namespace_users": (_QUIET,),
+    "smart_logs": (_QUIET,),
+    "hand_over": (_MADE,),
+    "check_namespace": (_MADE,),
+    "link_namespace": (_MADE,),
+    "bring_back": (_DELETED,),
+    "settle": (_DELETED,),
+    "id_ctrl": (_DELETED,),
+    "list_ns": (_DELETED,),
+    "sizes": (_DELETED,),
+    "erase": (_DELETED,),
+    "first_nonzero": (_DELETED,),
+    "namespace_size": (_DELETED,),
+    "zero_namespace": (_DELETED,),
+    "namespace_first_nonzero": (_DELETED,),
+}
+"""When each call is not done: alone, because of several the first would keep the others from being reached."""
+_NO_FORMAT: dict[str, object] = {"can_format": False}
+_SANITIZES: dict[str, object] = {"sanitizes": ("sanitize-block",)}
+_READS_AS_A_PATTERN: dict[str, object] = {"reads_after_erase": b"~", "size_bytes": 1024**2}
+TOOLS_OF_OTHERS = {
+    "zero": _NO_FORMAT,
+    "sanitize": _SANITIZES,
+    "sanitize_log": _SANITIZES,
+    "first_unlike": _READS_AS_A_PATTERN,
+}
+"""Calls that are made only where the SSDs' controllers can do other things, and which."""
+_ONLY_AN_OPERATOR = frozenset({Word.CLEANING})
+"""What hangs is quarantined: nobody else may have it touched again."""
+_NOBODY_KNOWS = frozenset({Word.CLEANING, Word.FOREIGN})
+"""The ledger alone knew that the last server has released what it wrote: only an operator may say so now."""
+HANG_WITH_THE_DEVICE = {"hand_over": _MADE, "bring_back": _DELETED, "erase": _DELETED}
+
+
 def _tools() -> list[Trial]:
-    erasing = ("erase", "zero", "zero_namespace", "sanitize")
-    binding = ("hand_over", "bring_back", "check_namespace", "link_namespace")
-    looking = ("lspci", "ndctl", "who_uses", "signatures", "namespace_users", "id_ctrl", "sizes", "smart_logs")
-    name = "a tool hangs and is killed"
-    return [
-        *during(name, faulty.hangs(*erasing), (_DELETED,)),
-        *during(name, faulty.hangs(*binding), (_MADE, _DELETED)),
-        *during(name, faulty.hangs(*looking), (_MADE, _DELETED, _QUIET)),
-        *during("a device hangs", faulty.lost(*erasing), (_DELETED,)),
-        *during("a device hangs", faulty.lost("hand_over", "bring_back"), (_MADE, _DELETED)),
-    ]
+    tool, device = "a tool hangs and is killed", "a device hangs"
+    found: list[Trial] = []
+    for call, when in TOOLS.items():
+        found += during(tool, faulty.hangs(call), when, of=f"{call},")
+    found += [_on_others(tool, call, faulty.hangs(call)) for call in TOOLS_OF_OTHERS]
+    for call, moment in HANG_WITH_THE_DEVICE.items():
+        found += during(device, faulty.lost(call), (moment,), of=f"{call},", operator=_ONLY_AN_OPERATOR)
+    return [*found, *(_on_others(device, call, faulty.lost(call), _ONLY_AN_OPERATOR) for call in ("zero", "sanitize"))]
+
+
+def _on_others(name: str, call: str, fault: faulty.Fault, operator: frozenset[Word] = frozenset()) -> Trial:
+    def deleted(cloud: Cloud) -> None:
+        moments.deleted_on(cloud, faulty.biting(fault), **TOOLS_OF_OTHERS[call])
+
+    return Trial(name, f"{call}, {_DELETED}", (deleted,), operator=operator)
 
 
 def _hardware() -> list[Trial]:
@@ -86,14 +133,30 @@ def _files() -> list[Trial]:
         ("the ledger's -wal file is deleted", files.deleted_wal),
     ):
         found.append(Trial(fault, "while a server runs", (one, survive_and_fill), change))
-        found.append(Trial(fault, "while one is dirty", (deleted, survive_and_fill), change))
-    copied = "the ledger is older"
-    found.append(
-        Trial(copied, "than a server", (acts.started_and_ledger_copied, survive_and_fill), files.ledger_from_before)
-    )
-    found.append(
-        Trial(
-            copied, "than a server that is gone", (acts.copied_then_dirty, survive_and_fill), files.ledger_from_before
-        )
-    )
+        # What was committed is not only in the -wal file once nova-compute has ended.
+        operator = frozenset() if change is files.deleted_wal else _NOBODY_KNOWS
+        found.append(Trial(fault, "while one is dirty", (deleted, survive_and_fill), change, operator))
+    before, older = files.ledger_from_before, "the ledger is older"
+    running, gone = acts.started_and_ledger_copied, acts.copied_then_dirty
+    found.append(Trial(older, "than a server", (running, survive_and_fill), before))
+    found.append(Trial(older, "than a server that is gone", (gone, survive_and_fill), before, _NOBODY_KNOWS))
     return found
+
+
+def _domains() -> list[Trial]:
+    """Whose the devices are is left to Nova's database."""
+    fault = "libvirt has forgotten its domains"
+    return [
+        Trial(
+            fault,
+            "while a server is stopped",
+            (acts.started_and_stopped, lambda cloud: survive(cloud, have_it_go_on)),
+            acts.domains_forgotten,
+        ),
+        Trial(
+            fault,
+            "while a move waits for its end",
+            (acts.migrated, lambda cloud: survive(cloud, reverted_and_used)),
+            acts.domains_forgotten,
+        ),
+    ]

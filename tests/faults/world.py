@@ -3,10 +3,16 @@
 import contextlib
 import shutil
 import sqlite3
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.findings import Findings
+
+
+def lasting_uuid(name: str) -> str:
+    """The uuid that something of this name has in every life, where Nova's fixtures would make one up."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,10 @@ class World:
     def database(self, name: str) -> Path:
         """The SQLite file of one of Nova's databases, or of Placement's."""
         return self.folder / f"db-{name.replace('/', '_').replace(':', '_')}.sqlite"
+
+    def cell(self) -> Path:
+        """The database in which Nova has the servers."""
+        return self.database(lasting_uuid("cell1"))
 
     def ledger(self, host: str) -> Path:
         """The ledger of one compute host."""

@@ -1,6 +1,9 @@
 """What ``./run faults`` counts is seen when it happens: the watch over guests that start and devices that are erased."""
 
+import contextlib
 import json
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from nova_accel.model import HandleId
 from tests.fakes.host import FakeSsd
 from tests.faults.findings import Rule
 from tests.faults.machine import KeptHost, TrappedHost
-from tests.faults.outcome import Outcome
+from tests.faults.outcome import Outcome, Word
 from tests.faults.points import AFTER, BEFORE, Point
 from tests.faults.rules import Watch
 from tests.faults.table import Row, printed
@@ -25,9 +28,47 @@ XML = (
 )
 
 
+NOVAS_TABLES = """
+    CREATE TABLE instances (uuid, host, vm_state, task_state, deleted);
+    CREATE TABLE instance_extra (instance_uuid, resources, migration_context);
+    CREATE TABLE migrations (id, source_compute, status, deleted);
+"""
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+    world = World(tmp_path)
+    with novas(world) as database:
+        database.executescript(NOVAS_TABLES)
+    return world
+
+
+@contextlib.contextmanager
+def novas(world: World) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(world.cell())) as database, database:
+        yield database
+
+
+def resources(*identities: str) -> dict[str, object]:
+    """A list of resources in Nova's own words."""
+    return {"nova_object.data": {"objects": [{"nova_object.data": {"identifier": one}} for one in identities]}}
+
+
+def nova_knows(
+    world: World, server: str, *has: str, host: str = "compute1", task: str | None = None, had: str = "", move: str = ""
+) -> None:
+    """Nova's database has a server.
+
+    :param had: what it had on compute1 before a move
+    :param move: the status of that
+    """
+    context = json.dumps({"nova_object.data": {"migration_id": 7, "old_resources": resources(had)}}) if had else None
+    with novas(world) as database:
+        for table in ("instances", "instance_extra", "migrations"):
+            database.execute(f"DELETE FROM {table}")
+        database.execute("INSERT INTO instances VALUES (?, ?, 'active', ?, 0)", (server, host, task))
+        database.execute("INSERT INTO instance_extra VALUES (?, ?, ?)", (server, json.dumps(resources(*has)), context))
+        database.execute("INSERT INTO migrations VALUES (7, 'compute1', ?, 0)", (move,))
 
 
 @pytest.fixture
@@ -66,6 +107,21 @@ def test_a_handle_in_two_running_guests_is_a_double_assignment(watch: Watch, wor
     assert rules(world) == [Rule.DOUBLE]
 
 
+def test_a_guest_that_does_not_find_what_it_wrote_is_seen(watch: Watch, world: World) -> None:
+    watch.started(ONE, XML)
+    watch.machine.inner.ssds["0000:01:00.0"].content.clear()
+    watch.started(ONE, XML)
+    assert rules(world) == [Rule.ERASED]
+
+
+def test_a_guest_need_not_find_what_was_rightly_erased(watch: Watch, world: World) -> None:
+    watch.started(ONE, XML)
+    released_and_cleaned(world)
+    watch.machine.erase("0000:01:00.0", "SN01", "format")
+    watch.started(ONE, XML)
+    assert rules(world) == []
+
+
 def ledger_with_a_server(world: World) -> Ledger:
     ledger = Ledger(str(world.ledger("compute1")))
     ledger.add(SSD, "ssd_SN01", "new")
@@ -91,6 +147,52 @@ def test_erasing_what_was_released_is_right_unless_its_guest_still_runs(watch: W
     assert rules(world) == [Rule.ERASED]
 
 
+def released_and_cleaned(world: World) -> None:
+    """The ledger says that it may be erased, whatever Nova says."""
+    ledger = ledger_with_a_server(world)
+    ledger.release(ONE, "a test")
+    ledger.start_cleaning(SSD)
+
+
+@pytest.mark.parametrize("task", [None, "powering-off", "reboot_started_hard", "resize_migrated"])
+def test_erasing_what_novas_database_gives_to_a_server_is_seen_whatever_the_ledger_says(
+    watch: Watch, world: World, task: str | None
+) -> None:
+    released_and_cleaned(world)
+    nova_knows(world, ONE, "SN01", task=task)
+    watch.machine.erase("0000:01:00.0", "SN01", "format")
+    assert rules(world) == [Rule.ERASED]
+
+
+@pytest.mark.parametrize("status", ["finished", "post-migrating", "error", "confirming"])
+def test_erasing_what_a_move_has_left_is_seen_until_it_has_come_to_its_end(
+    watch: Watch, world: World, status: str
+) -> None:
+    released_and_cleaned(world)
+    nova_knows(world, ONE, "SN21", host="compute2", had="SN01", move=status)
+    watch.machine.erase("0000:01:00.0", "SN01", "format")
+    assert rules(world) == [Rule.ERASED]
+
+
+@pytest.mark.parametrize("status", ["confirmed", "reverted"])
+def test_erasing_what_a_move_has_left_is_right_afterwards(watch: Watch, world: World, status: str) -> None:
+    released_and_cleaned(world)
+    nova_knows(world, ONE, "SN21", host="compute2", had="SN01", move=status)
+    watch.machine.erase("0000:01:00.0", "SN01", "format")
+    assert rules(world) == []
+
+
+def test_erasing_is_right_while_its_server_is_deleted_and_while_it_is_rebuilt(watch: Watch, world: World) -> None:
+    ledger = ledger_with_a_server(world)
+    nova_knows(world, ONE, "SN01", task="rebuild_spawning")
+    watch.machine.erase("0000:01:00.0", "SN01", "format")
+    nova_knows(world, ONE, "SN01", task="deleting")
+    ledger.release(ONE, "a test")
+    ledger.start_cleaning(SSD)
+    watch.machine.erase("0000:01:00.0", "SN01", "format")
+    assert rules(world) == []
+
+
 def test_a_machine_is_the_same_for_who_opens_it_next(watch: Watch, world: World) -> None:
     watch.machine.hand_over("0000:01:00.0", "SN01")
     watch.machine.write("SN01", ONE)
@@ -108,9 +210,18 @@ def test_the_trap_notes_each_point_that_is_passed(watch: Watch) -> None:
 
 def test_the_table_counts_what_was_tried_and_what_was_found() -> None:
     row = Row("a fault")
-    row.add(Outcome((), operator_spoke=True))
-    row.add(Outcome(((Rule.LEAK, "one"), (Rule.LEAK, "two")), operator_spoke=False))
-    row.add(Outcome((), operator_spoke=False, broken="not reached"))
+    word = (Word.CLEANING, "clean it")
+    row.add(Outcome((), asked=(word,), expected=frozenset({Word.CLEANING})))
+    row.add(Outcome((), asked=(word,)))
+    row.add(Outcome(((Rule.LEAK, "one"), (Rule.LEAK, "two"))))
+    row.add(Outcome((), broken="not reached"))
     lines = list(printed([row]))
     assert lines[1].split("  ")[0] == "a fault"
-    assert lines[1].split()[2:] == ["2", "2", "0", "0", "0", "1"]
+    assert lines[1].split()[2:] == ["3", "2", "0", "0", "0", "2", "1"]
+
+
+def test_a_word_that_is_not_expected_of_an_operator_makes_a_try_bad() -> None:
+    cleaning, foreign = (Word.CLEANING, "SN01"), (Word.FOREIGN, "SN01")
+    assert Outcome((), (cleaning,), expected=frozenset({Word.CLEANING})).is_good
+    assert not Outcome((), (cleaning, foreign), expected=frozenset({Word.CLEANING})).is_good
+    assert not Outcome((), (cleaning,)).is_good

@@ -81,11 +81,23 @@ def test_a_killed_nova_compute_leaks_loses_and_gives_away_twice_nothing(tmp_path
     done = faults("--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(tmp_path.glob("nova-accel-faults-*")), "a good run leaves nothing"
-    assert done.stdout.splitlines()[-2].split() == ["all", "3", "0", "0", "0", "0", "0"]
+    assert done.stdout.splitlines()[-2].split() == ["all", "3", "0", "0", "0", "0", "0", "0"]
 
 
 @needs_files
 def test_a_cleaning_that_does_nothing_is_counted_as_a_leak(tmp_path):
-    done = faults("--sabotage", "--keep", str(tmp_path), "--only", "killed after assigned, release")
+    done = faults("--sabotage", "cleaner", "--keep", str(tmp_path), "--only", "killed after assigned, release")
     assert done.returncode == 1, done.stdout + done.stderr
     assert int(done.stdout.splitlines()[-2].split()[2]) > 0
+
+
+@needs_files
+@pytest.mark.parametrize(
+    ("sabotage", "title"),
+    [("moves", "while a move waits for its end"), ("ends", "check_namespace, a server is rebooted hard")],
+)
+def test_a_release_without_evidence_is_counted_by_what_nova_says(tmp_path, sabotage, title):
+    done = faults("--sabotage", sabotage, "--keep", str(tmp_path), "--only", title)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert int(done.stdout.splitlines()[-2].split()[5]) > 0
+    assert "by Nova's database that of" in done.stdout
