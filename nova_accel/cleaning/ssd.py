@@ -1,5 +1,6 @@
 """Cleans SSDs."""
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,9 +10,10 @@ from nova_accel.cleaning import namespaces, verification
 from nova_accel.cleaning.choice import SANITIZE, Method, choose_for_all, read_methods
 from nova_accel.cleaning.eraser import Progress, Proof
 from nova_accel.cleaning.sanitizing import Sanitizing
-from nova_accel.exception import CleaningFailed
+from nova_accel.exception import AccelError, CleaningFailed, DeviceLost
+from nova_accel.facts import pci
 from nova_accel.host import Host
-from nova_accel.model import AttachHandle
+from nova_accel.model import AttachHandle, PciAddress
 from nova_accel.parsers import nvme
 from nova_accel.parsers.nvme import ControllerAbilities
 
@@ -103,7 +105,32 @@ class SsdEraser:
         return verification.in_words(self._verify)
 
     def find_nonzero(self, handle: AttachHandle, progress: Progress) -> str | None:
-        """Read every namespace of the controller; what nobody can read on it may hold something."""
+        """Read every namespace of the controller; what nobody can read on it may hold something.
+
+        One that we gave to vfio-pci, as the ledger was put back to before that, is brought back for it, and put away if it is not empty.
+        """
+        if not self._is_on_vfio(handle):
+            return self._look_for_data(handle, progress)
+        self._host.bring_back(handle.address, handle.id.identity)
+        try:
+            nonzero = self._look_for_data(handle, progress)
+        except DeviceLost:
+            raise
+        except AccelError:
+            with contextlib.suppress(AccelError):
+                self.put_away(handle)
+            raise
+        if nonzero is None:
+            self._host.settle(handle.address)
+        else:
+            self.put_away(handle)
+        return nonzero
+
+    def _is_on_vfio(self, handle: AttachHandle) -> bool:
+        facts = pci.read(self._host.roots, PciAddress.parse(handle.address))
+        return facts is not None and facts.kernel_driver == "vfio-pci"
+
+    def _look_for_data(self, handle: AttachHandle, progress: Progress) -> str | None:
         abilities = self._abilities(handle)
         ssd = self._look(handle, abilities, progress)
         outside = namespaces.outside(ssd.hidden, abilities.unallocated_bytes)

@@ -46,7 +46,6 @@ class Heard:
         if len(self.all) > self.enough:
             raise CleaningFailed(SERIAL, "there is no time left")
         return 1800.0
-        return 1800.0
 
     def words(self):
         return list(dict.fromkeys(words for words, _, _ in self.all))
@@ -460,6 +459,50 @@ def test_what_nobody_released_is_read_as_a_whole_even_where_a_sample_would_do(er
     assert eraser.find_nonzero(SSD, heard) is None
     assert heard.all[-1] == ("reading", 64 * GIB, 64 * GIB)
     assert did(host) == []
+
+
+ON_VFIO = {"bound_to": "vfio-pci", "override": "vfio-pci"}
+
+
+def test_what_we_gave_to_vfio_and_an_older_ledger_does_not_know_of_is_brought_back_to_be_read(erase):
+    host, eraser, heard = erase(content={}, **ON_VFIO)
+    assert eraser.find_nonzero(SSD, heard) is None
+    assert (host.ssds[AT].bound_to, host.ssds[AT].override) == ("nvme", "")
+    assert heard.all[-1] == ("reading", 64 * MIB, 64 * MIB)
+
+
+def test_what_is_not_empty_is_put_away_again(erase):
+    host, eraser, heard = erase(**ON_VFIO)
+    assert eraser.find_nonzero(SSD, heard) == "nvme0n1 at byte 0"
+    assert (host.ssds[AT].bound_to, host.ssds[AT].override, host.ssds[AT].content) == ("vfio-pci", "vfio-pci", SECRETS)
+
+
+@pytest.mark.parametrize("trouble", [{"without_size": ("nvme0n1",)}, {"size_bytes": 8 * GIB}])
+def test_what_could_not_be_read_to_its_end_is_put_away_too(erase, trouble):
+    host, eraser, _ = erase(**ON_VFIO, content={}, **trouble)
+    with pytest.raises(CleaningFailed):
+        eraser.find_nonzero(SSD, Heard(enough=2))
+    assert host.ssds[AT].bound_to == "vfio-pci"
+
+
+def test_what_a_guest_has_is_not_brought_back(erase):
+    host, eraser, heard = erase(**ON_VFIO, vfio_user=True)
+    with pytest.raises(PrivilegedCallError, match="in use through vfio"):
+        eraser.find_nonzero(SSD, heard)
+    assert host.ssds[AT].bound_to == "vfio-pci"
+
+
+def test_what_does_not_come_back_is_lost_and_not_touched_again(erase):
+    host, eraser, heard = erase(**ON_VFIO, comes_back=False)
+    with pytest.raises(DeviceLost):
+        eraser.find_nonzero(SSD, heard)
+    assert [call[0] for call in host.calls] == ["bring_back"]
+
+
+def test_what_the_host_has_on_nvme_is_read_where_it_is_and_left_there(erase):
+    host, eraser, heard = erase(bound_to="nvme", override="")
+    assert eraser.find_nonzero(SSD, heard) == "nvme0n1 at byte 0"
+    assert (host.calls, host.ssds[AT].bound_to, host.ssds[AT].override) == ([], "nvme", "")
 
 
 @pytest.fixture
