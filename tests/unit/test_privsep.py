@@ -241,7 +241,8 @@ def test_a_device_that_is_lost_is_told_from_a_call_that_failed():
 
 @pytest.mark.parametrize(
     ("name", "lost"),
-    [("hand_over", True), ("bring_back", True), ("erase", True), ("zero", True), ("sanitize", True), ("lspci", False)],
+    [("hand_over", True), ("bring_back", True), ("erase", True), ("zero", True), ("sanitize", True), ("lspci", False)]
+    + [(name, True) for name in ("id_ctrl", "list_ns", "sizes", "sanitize_log", "first_nonzero", "first_unlike")],
 )
 def test_what_does_not_come_back_though_its_tools_have_limits_hangs_with_the_device(name, lost):
     def call():
