@@ -45,6 +45,12 @@ _ASKED_TOGETHER = {"who_holds": "who_uses", "who_writes": "who_uses"}
 WITH_A_MIDDLE = frozenset({"hand_over", "bring_back", "erase", "zero", "sanitize", "zero_namespace"})
 """Calls that do more than one thing, or one that takes long."""
 
+AT_ONCE = {
+    "settle": "it is one write to sysfs",
+    "link_namespace": "a link is there or not, and one that leads elsewhere is made anew whenever a guest starts",
+}
+"""Calls that change something and have no middle, and why."""
+
 
 @dataclass(frozen=True, order=True)
 class Point:

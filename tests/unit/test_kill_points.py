@@ -66,6 +66,8 @@ def test_every_point_has_a_scene_that_reaches_it():
     assert {line for line in listed.stdout.splitlines() if "no scene" in line} == set()
     for point in (*points.of_transitions(), *points.of_calls(), *points.of_hypervisor()):
         assert f"killed {point}" in listed.stdout.splitlines()
+    for call in points.calls():
+        assert f"\na tool hangs and is killed, {call}, while " in listed.stdout, f"{call} is never the one that hangs"
 
 
 @needs_files
