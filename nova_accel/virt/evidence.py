@@ -88,9 +88,7 @@ def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_do
     if server.vm_state == "error":
         return None
     if server.host != here:
-        # What has really left has other devices. One that has these still is here: this host has got another name.
-        gone = f"it lives on {server.host}, and no migration of it from or to this host is unfinished"
-        return gone if handle not in server.has else None
+        return _elsewhere(here, handle, server)
     if handle not in server.claimed:
         return "Nova gave it other devices of this host, and no migration of it is unfinished"
     return None
@@ -113,7 +111,8 @@ def why_not_left(here: str, handle: HandleId, server: ServerFacts | None, *, pur
         return f"Nova is doing something with that server ({server.task_state})"
     if server.vm_state == "building":
         return "that server is not built yet"
-    if server.vm_state == "resized" or any(one.is_undecided for one in server.migrations if one.concerns(here)):
+    # Nova refuses both in any other state, whatever it goes on saying of the migration.
+    if server.vm_state == "resized":
         return "that server's move is neither confirmed nor reverted"
     if server.host != here:
         return None
@@ -139,6 +138,13 @@ def _is_moving(here: str, handle: HandleId, server: ServerFacts) -> bool:
 def _went_on_here(here: str, failed: MigrationFacts, after: MigrationFacts | None) -> bool:
     """Whether the next move began on this host, so that the server had stayed. Only within a host it may have stayed with other devices."""
     return after is not None and after.source_host == here and failed.source_host != failed.destination_host
+
+
+def _elsewhere(here: str, handle: HandleId, server: ServerFacts) -> str | None:
+    # One that still has this, and that no move has taken from here, is here: this host has got another name.
+    if handle in server.has and not any(one.is_finished for one in server.migrations if one.concerns(here)):
+        return None
+    return f"it lives on {server.host}, and no migration of it from or to this host is unfinished"
 
 
 def _nowhere(server: ServerFacts) -> str | None:

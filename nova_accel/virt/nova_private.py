@@ -206,7 +206,8 @@ def _moved(context: nova_context.RequestContext, host: str) -> Iterator[Moved]:
     for server in InstanceList.get_by_filters(context, wanted, expected_attrs=["migration_context"]):
         claimed = server.migration_context
         if claimed and claimed.migration_id in by_id and (old := _ours(claimed.old_resources)):
-            yield Moved(server.uuid, old, may_come_back=by_id[claimed.migration_id].is_undecided)
+            is_open = server.vm_state == vm_states.RESIZED or server.task_state is not None
+            yield Moved(server.uuid, old, may_come_back=is_open and by_id[claimed.migration_id].is_undecided)
 
 
 def claimants(host: str) -> dict[HandleId, set[str]]:

@@ -59,6 +59,9 @@ GONE = {
     "moved on, after a move to this host had failed and it was recovered here": replace(
         AWAY, migrations=(move("error", THERE, HERE), WENT_WELL)
     ),
+    "moved to a host where another device shows the same identity": replace(
+        AWAY, has=frozenset({HANDLE}), migrations=(WENT_WELL,)
+    ),
     "offloaded": OFFLOADED,
     "offloaded, after a live migration was refused and no host was found": replace(
         OFFLOADED, migrations=(REFUSED, WITHOUT_A_HOST)
@@ -99,7 +102,11 @@ KEPT = {
     "in error and nowhere after a move": replace(HAS, host=None, vm_state="error", migrations=(move("confirmed"),)),
     "not built yet": replace(HAS, host=None, vm_state="building"),
     "suspended here, where the host has another name now": replace(
-        HAS, host=THERE, vm_state="suspended", has=frozenset({HANDLE})
+        HAS,
+        host=THERE,
+        vm_state="suspended",
+        has=frozenset({HANDLE}),
+        migrations=(move("confirmed", "somewhere", THERE),),
     ),
     "resized on this host and not confirmed": replace(
         HAS, vm_state="resized", claimed=frozenset({OTHER}), migrations=(move("finished", HERE, HERE),)
@@ -188,7 +195,16 @@ def test_an_operators_word_does_not_count_for_what_a_server_has_or_may_come_back
 
 @pytest.mark.parametrize("status", ["finished", "confirming", "reverting", "a new one"])
 def test_an_operators_word_does_not_count_while_the_user_may_still_decide(status):
-    assert "neither confirmed nor reverted" in why_not_left(HERE, HANDLE, replace(AWAY, migrations=(move(status),)))
+    undecided = replace(AWAY, vm_state="resized", migrations=(move(status),))
+    assert "neither confirmed nor reverted" in why_not_left(HERE, HANDLE, undecided)
+
+
+@pytest.mark.parametrize("status", ["finished", "confirming", "reverting"])
+def test_an_operators_word_counts_once_nova_lets_nobody_decide_any_more_although_the_migration_stays_open(status):
+    """As after nova-compute was cut off in the middle of it, or openstack server set --state active."""
+    reset = replace(AWAY, migrations=(move(status),))
+    assert why_not_left(HERE, HANDLE, reset) is None
+    assert why_gone(HERE, HANDLE, reset, in_a_domain=False) is None
 
 
 @given(FACTS)

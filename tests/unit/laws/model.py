@@ -75,6 +75,12 @@ class Server:
         return next((one for one in self.migrations if one.status in TRACKED), None)
 
     @property
+    def is_reset(self) -> bool:
+        """Whether nobody can decide any more about a move that still waits for that."""
+        waits = self.move is not None and self.move.status == "finished"
+        return waits and self.vm_state != "resized" and self.task_state is None
+
+    @property
     def is_idle_here(self) -> bool:
         """Whether a user may begin something with it."""
         return not self.deleted and self.host == HERE and self.task_state is None and self.move is None
@@ -90,7 +96,8 @@ class Server:
         if last is None or last.is_finished:
             return
         if last.source_host == HERE and self.old:
-            yield Moved(self.uuid, frozenset(self.old), may_come_back=last.is_undecided)
+            is_open = self.vm_state == "resized" or self.task_state is not None
+            yield Moved(self.uuid, frozenset(self.old), may_come_back=is_open and last.is_undecided)
 
     @property
     def wanted(self) -> frozenset[HandleId]:

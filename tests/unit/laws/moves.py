@@ -57,11 +57,21 @@ class Moves(Servers):
         move = one.move
         return not one.deleted and move is not None and move.destination == THERE and move.status == "finished"
 
-    @any_server(_has_left)
+    def _may_be_decided(self, one):
+        return Moves._has_left(self, one) and one.vm_state == "resized"
+
+    @any_server(_may_be_decided)
+    @rule(number=which)
+    def operator_resets_the_state_of_a_server_that_waits_for_its_user(self, number):
+        """Nova goes on calling its migration finished, and will neither confirm nor revert it."""
+        server = self.server(number, Moves._may_be_decided)
+        server.vm_state = "active"
+
+    @any_server(_may_be_decided)
     @is_up
     @rule(number=which)
     def migration_is_confirmed(self, number):
-        server = self.server(number, Moves._has_left)
+        server = self.server(number, Moves._may_be_decided)
         self.world.undefine(server.uuid)
         server.lets_go(server.old)
         server.move.status = "confirmed"
@@ -69,11 +79,11 @@ class Moves(Servers):
         server.old, server.new, server.vm_state = (), (), "active"
         self.world.update()
 
-    @any_server(_has_left)
+    @any_server(_may_be_decided)
     @is_up
     @rule(number=which)
     def migration_is_reverted(self, number):
-        server = self.server(number, Moves._has_left)
+        server = self.server(number, Moves._may_be_decided)
         server.host, server.handles = HERE, server.old
         server.task_state = "resize_reverting"
         self.world.undefine(server.uuid)

@@ -340,7 +340,8 @@ class World:
         """Whether an operator says that its server has left it here, and a person sees that it has."""
         if server is None or (identity, server.uuid) not in self.said_left:
             return False
-        return identity not in {one.identity for one in server.counted()}
+        old = server.old if server.is_reset else ()
+        return identity not in {one.identity for one in server.counted() if one not in old}
 
     def changed(self, identity: str) -> None:
         """Note that a device is not any more what the last look saw."""
