@@ -144,8 +144,7 @@ class Cleaner:
         try:
             self._record.add(handle, record, handle.size_bytes)
         except AccelError as error:
-            self._ledger.cleaning_failed(handle.id, str(error))
-            LOG.error("%s stays reserved: %s", handle.id, error)
+            self._reserve(handle, entry, error, by_itself=True)
             return False
         self._ledger.cleanings.ended(record)
         self._ledger.cleaned(handle.id, _UNPROVEN, unproven=True)
@@ -193,15 +192,18 @@ class Cleaner:
 
     def _fail(self, handle: AttachHandle, attempt: Attempt, entry: Entry, error: AccelError) -> None:
         lost = isinstance(error, DeviceLost)
-        by_itself = not lost and not self._policy.one_time_use
+        if lost:
+            self._ledger.quarantine(handle.id, str(error))
+        self._reserve(handle, entry, error, by_itself=not lost and not self._policy.one_time_use)
+        self._note_failure(handle, attempt, entry, error)
+
+    def _reserve(self, handle: AttachHandle, entry: Entry, error: AccelError, *, by_itself: bool) -> None:
+        """Note why it stays reserved, and when it is tried again by itself, if it is."""
         retry_at = retries.next_at(entry.failures + 1, self._policy.attempts, self._clock()) if by_itself else None
         again = f"not tried again by itself, but by: nova-accel device clean {handle.id.identity}"
         then = f"tried again at {retry_at}" if retry_at else again
-        if lost:
-            self._ledger.quarantine(handle.id, str(error))
         self._ledger.cleaning_failed(handle.id, f"{error}; {then}", retry_at)
         LOG.error("%s stays reserved: %s; %s", handle.id, error, then)
-        self._note_failure(handle, attempt, entry, error)
 
     def _note_success(self, handle: AttachHandle, attempt: Attempt, entry: Entry, proof: Proof) -> None:
         record = attempt.record(Ended(proof.method, proof.verified, _CLEAN), entry.server)

@@ -303,6 +303,19 @@ def test_none_offers_it_with_what_is_on_it_and_says_so(case):
     assert one.entry.unproven
 
 
+def test_what_is_offered_as_it_is_waits_for_its_record_and_is_tried_again(case):
+    one = case(erase=False).release()
+    one.lines.mkdir(parents=True)
+    assert not one.cleaner.settle(HANDLE)
+    assert (one.entry.state, one.entry.failures) == (State.CLEAN_FAILED, 1)
+    assert "cleaning_record" in one.entry.reason
+    one.lines.rmdir()
+    assert not one.cleaner.settle(HANDLE)  # not yet
+    one.now = datetime.fromisoformat(one.entry.retry_at)
+    assert one.cleaner.settle(HANDLE)
+    assert one.entry.unproven
+
+
 def test_a_rebuild_wipes_what_stays_its_servers(case):
     one = case()
     one.cleaner.wipe(HANDLE, SERVER)

@@ -93,8 +93,8 @@ def test_what_did_not_reach_the_disk_is_not_left_as_if_it_had(file, path, monkey
     def refuse(descriptor):
         raise OSError(5, "Input/output error")
 
-    with monkeypatch.context() as patch, pytest.raises(RecordNotWritten, match="Input/output error"):
-        patch.setattr(record.os, "fsync", refuse)
+    monkeypatch.setattr(record.os, "fsync", refuse)
+    with pytest.raises(RecordNotWritten, match="Input/output error"):
         file.add(HANDLE, cleaning("second"), 4096)
     assert results(path) == ["first"]
 
