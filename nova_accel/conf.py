@@ -60,10 +60,10 @@ Example: ``pmem_namespaces = 6GB:ns0|ns1|ns2,LARGE:ns3``
         default=60,
         min=0,
         help="""
-Seconds from one round to the next. A round looks at the host's devices, releases what servers that moved or were offloaded have left,
-compares the ledger with Nova's database, and tries again a ledger that could not be used. The default is that of Nova's own resource
-audit, so a change shows within two minutes. 0: a round only when nova-compute starts, when an operator asks for something and when a
-failed cleaning is due. Until then nothing of the above is done, and what has changed or was left behind stays as it is.
+Seconds from one look at the host's devices to the next. The default is that of Nova's own resource audit, so a change shows within two
+minutes. 0: a look only when nova-compute starts, when an operator asks for something and when a failed cleaning is due; until then a
+device that came, went or fell ill is not noticed. What servers that moved or were offloaded have left, what Nova's database says beside
+the ledger, and a ledger that could not be used are seen to at least once a minute, whatever stands here.
 
 Example: ``discovery_interval = 300``
 """,

@@ -34,6 +34,8 @@ from nova_accel.virt.unbacked import Unbacked
 LOG = logging.getLogger(__name__)
 
 _OPERATOR_POLL_S = 3.0
+_ROUND_S = 60.0
+"""At most so long from one round to the next; how often the host is looked at is for the operator to say."""
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -114,13 +116,15 @@ class AccelService:
 
     def keep_working(self) -> None:
         """Work whenever it is time or an operator said something, until :meth:`stop`; for a thread of its own."""
-        interval_s = self._settings.discovery_interval_s or float("inf")
-        waited_s = 0.0
-        while not self._stop.wait(min(_OPERATOR_POLL_S, interval_s)):
-            waited_s += min(_OPERATOR_POLL_S, interval_s)
-            if waited_s >= interval_s or self._guarded(self._is_time, "reading what there is to do"):
-                waited_s = 0.0
-                self.work()
+        look_every_s = self._settings.discovery_interval_s or float("inf")
+        pause_s = min(_OPERATOR_POLL_S, look_every_s)
+        looked_s = worked_s = 0.0
+        while not self._stop.wait(pause_s):
+            looked_s, worked_s = looked_s + pause_s, worked_s + pause_s
+            look = looked_s >= look_every_s or self._guarded(self._is_time, "reading what there is to do")
+            if look or worked_s >= _ROUND_S:
+                self.work(look=look)
+                looked_s, worked_s = 0.0 if look else looked_s, 0.0
 
     def stop(self) -> None:
         """Let the thread end; what it is doing now is finished first."""
@@ -166,16 +170,23 @@ class AccelService:
         ]
         self.releaser.wipe(had, server)
 
-    def work(self) -> None:
-        """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed."""
+    def work(self, *, look: bool = True) -> None:
+        """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed.
+
+        :param look: whether to look at the host also where nothing says that it is other than it was
+        """
+        self._guarded(lambda: self._round(look=look), "a round")
+
+    def _round(self, *, look: bool) -> bool:
         self._may_release = self._nova_has_begun
         changed = self._guard.check()
         if not self._guard.is_usable:  # said once; nothing of what follows can be done
             if changed:
                 self._tell()
-            return
+            return False
         changed |= self._guarded(self._operator_spoke, "reading what an operator said")
-        changed |= self._refresh()
+        if look or changed or not self.inventory.has_looked:
+            changed |= self._refresh()
         changed |= self._reconcile()
         if self._may_release:
             changed |= self._release_what_is_left()
@@ -188,6 +199,7 @@ class AccelService:
             self._tell()
         self._guarded(self._begin_cleaning, "cleaning")
         self._guarded(self._look_for_forgotten, "looking for allocations that nobody gives back")
+        return changed
 
     def _release_what_is_left(self) -> bool:
         self._guarded(self._forget_domains, "looking for domains of deleted servers")
@@ -227,6 +239,8 @@ class AccelService:
         return spoke
 
     def _is_time(self) -> bool:
+        if not self._guard.is_usable:  # the next round tries it
+            return False
         may_release_now = self._nova_has_begun and not self._may_release
         return self._operator_spoke() or may_release_now or self.releaser.is_time()
 

@@ -408,3 +408,57 @@ def test_what_was_to_be_released_and_cleaned_before_is_once_nova_has_asked_for_i
     again.service.work()
     assert (again.state("SN1"), again.host.ssds[ONE].content) == ("available", {})
     assert not again.service._is_time()
+
+
+def rounds_within(bench, monkeypatch, seconds):
+    """Of each round that the thread begins within that time: whether it looks at the host."""
+    rounds, passed = [], []
+
+    def wait(pause_s):
+        passed.append(pause_s)
+        return sum(passed) > seconds
+
+    monkeypatch.setattr(bench.service._stop, "wait", wait)
+    monkeypatch.setattr(bench.service, "work", lambda *, look: rounds.append(look))
+    bench.service.keep_working()
+    return rounds
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "looks"), [(0, [False] * 5), (150, [False, False, True, False, False, True]), (60, [True] * 5)]
+)
+def test_the_interval_says_only_when_the_host_is_looked_at(make_bench, monkeypatch, settings, interval_s, looks):
+    bench = make_bench(ssd(), options=replace(settings, discovery_interval_s=interval_s))
+    assert rounds_within(bench, monkeypatch, 300) == looks
+
+
+def test_a_short_interval_makes_as_many_rounds(make_bench, monkeypatch, settings):
+    bench = make_bench(ssd(), options=replace(settings, discovery_interval_s=1))
+    assert rounds_within(bench, monkeypatch, 5) == [True] * 5
+
+
+def test_a_round_without_a_look_releases_and_cleans(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    calls = len([one for one in bench.host.calls if one == ("lspci",)])
+    bench.servers[SERVER] = DELETED
+    bench.service.work(look=False)
+    assert bench.state("SN1") == "available"
+    bench.service.work(look=False)
+    assert len([one for one in bench.host.calls if one == ("lspci",)]) == calls
+
+
+def test_nothing_ends_the_rounds(make_bench, monkeypatch, caplog):
+    bench = make_bench(ssd())
+
+    def fail():
+        raise RuntimeError("something that nobody thought of")
+
+    monkeypatch.setattr(bench.service._guard, "check", fail)
+    bench.service.work()
+    assert "a round failed" in caplog.text
+    monkeypatch.undo()
+    start(bench, "SN1")
+    bench.servers[SERVER] = DELETED
+    bench.service.work()
+    assert bench.state("SN1") == "available"
