@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from oslo_log import log as logging
 
-from nova_accel.cleaning import due, retries
+from nova_accel.cleaning import due, retries, verification
 from nova_accel.cleaning.attempt import Attempt, Ended
 from nova_accel.cleaning.due import Tried, Work
 from nova_accel.cleaning.eraser import Eraser, Proof
-from nova_accel.cleaning.record import RecordFile
+from nova_accel.cleaning.record import RecordFile, RecordNotWritten
 from nova_accel.exception import AccelError, DeviceLost, HandleUnavailable
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
@@ -30,6 +30,8 @@ _HOLDS_DATA = (
     "if nobody needs it, say: nova-accel device clean {} --erase-foreign-data"
 )
 _CLEAN = "clean"
+# It may have been in a guest that nobody knows of any more, as where the ledger was lost; find_nonzero reads all of it.
+_READ_ONLY = Proof("read only", verification.in_words(verification.WHOLE))
 _UNPROVEN = "offered again with what is on it: clean_methods is none"
 
 
@@ -159,16 +161,19 @@ class Cleaner:
 
     def _prove(self, handle: AttachHandle, entry: Entry) -> bool:
         try:
-            return self._read(handle)
+            return self._read(handle, entry)
         finally:
             self._ledger.cleanings.over(handle.id.identity)
             # Only now: who asked waits until there is an answer.
             if entry.asked is not None:
                 self._ledger.operator.heard(handle.id.identity)
 
-    def _read(self, handle: AttachHandle) -> bool:
+    def _read(self, handle: AttachHandle, entry: Entry) -> bool:
+        attempt = self._attempt(handle)
         try:
-            nonzero = self._erasers[handle.kind].find_nonzero(handle, self._attempt(handle).progress)
+            nonzero = self._erasers[handle.kind].find_nonzero(handle, attempt.progress)
+            if nonzero is None:
+                self._note_success(handle, attempt, entry, _READ_ONLY)
         except DeviceLost as lost:
             self._ledger.explain(handle.id, f"could not be read: {lost}")
             self._ledger.quarantine(handle.id, str(lost))
@@ -177,8 +182,9 @@ class Cleaner:
         except AccelError as error:
             again = (self._clock() + _READ_AGAIN).isoformat()
             self._tried[handle.id] = Tried(handle.incarnation, again)
-            self._ledger.explain(handle.id, f"could not be read: {error}")
-            LOG.warning("%s is not offered: it could not be read: %s", handle.id, error)
+            what = "is not offered without its record" if isinstance(error, RecordNotWritten) else "could not be read"
+            self._ledger.explain(handle.id, f"{what}: {error}")
+            LOG.warning("%s is not offered: it %s: %s", handle.id, what, error)
             return False
         if nonzero is None:
             self._ledger.found_zero(handle.id)

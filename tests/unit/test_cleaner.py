@@ -223,6 +223,32 @@ def test_what_a_server_has_cannot_be_said_to_be_cleaned(case):
         case().ledger.operator.done_by("SN1", "the robot")
 
 
+def test_what_is_only_read_before_it_is_offered_has_its_record_too(case):
+    one = case().release()
+    one.ledger.doubt_all("the ledger is an older copy")  # nobody knows any more that a guest had it
+    assert one.cleaner.settle(HANDLE)
+    assert one.eraser.calls == ["find_nonzero"]
+    (record,) = one.records()
+    assert (record["method"], record["verified"], record["result"], record["server"]) == (
+        "read only",
+        "read as a whole, all zero",
+        "clean",
+        None,
+    )
+    assert one.ledger.cleanings.last()["SN1"].method == "read only"
+
+
+def test_what_is_only_read_is_not_offered_without_its_record_and_read_again_later(case):
+    one = case().release()
+    one.ledger.doubt_all("the ledger is an older copy")
+    one.lines.mkdir(parents=True)
+    assert not one.cleaner.settle(HANDLE)
+    assert "is not offered without its record: [nova_accel] cleaning_record" in one.entry.reason
+    one.lines.rmdir()
+    one.now += timedelta(minutes=1)
+    assert one.cleaner.settle(HANDLE)
+
+
 def test_without_its_record_nothing_is_offered_again(case):
     one = case().release()
     one.lines.mkdir(parents=True)

@@ -78,6 +78,7 @@ def test_what_somebody_else_has_cleaned_is_read_back_and_written_down(run, one_t
     assert (done.status, done.out.splitlines()[-1][:14]) == (0, "SN1: available")
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     assert [(line["method"], line["result"] == "clean", line["server"]) for line in lines] == [
+        ("read only", True, None),
         ("", False, "server"),
         ("by the shredder", True, "server"),
     ]
