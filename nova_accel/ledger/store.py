@@ -290,10 +290,17 @@ class Ledger:
         return str(self._file.set_aside())
 
     def explain(self, handle: HandleId, reason: str) -> None:
-        """Note why a handle is not available, its state unchanged, and that nothing is tried again by itself for now."""
+        """Note why a handle is not available; its state, and when it is tried again, stay as they are."""
+        with self._file.transaction() as connection:
+            connection.execute("UPDATE handle SET reason = ? WHERE identity = ?", (reason, handle.identity))
+
+    def put_off(self, handle: HandleId, reason: str) -> None:
+        """Answer an operator who wants a handle cleaned: it cannot be now; what was released is to be as soon as it can."""
         with self._file.transaction() as connection:
             connection.execute(
-                "UPDATE handle SET reason = ?, retry_at = NULL WHERE identity = ?", (reason, handle.identity)
+                "UPDATE handle SET reason = ?, retry_at = CASE WHEN released IS NULL THEN NULL ELSE asked END, asked = NULL"
+                " WHERE identity = ?",
+                (reason, handle.identity),
             )
 
 

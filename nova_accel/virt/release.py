@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 
 _WAITS = "waits for whoever cleans it: nova-accel device clean {} --done-by NAME ([nova_accel] one_time_use)"
 
+_NOT_FOUND = "is not in this host, or not where it was; cleaned once it is found again"
+
 FactsOf = Callable[[str], ServerFacts | None]
 
 
@@ -180,7 +182,7 @@ class Releaser:
     def is_time(self) -> bool:
         """Whether something that failed is to be tried again now."""
         return any(
-            entry.retry_at is not None and self._work(entry) is not Work.NOTHING
+            entry.retry_at is not None and self._work(entry) is not Work.NOTHING and self._is_within_reach(entry.handle)
             for entry in self._ledger.entries().values()
         )
 
@@ -194,11 +196,20 @@ class Releaser:
         if entry is None or self._work(entry) is Work.NOTHING:
             return False
         if candidate is None or candidate.handle is None or not self._inventory.is_still_there(candidate):
-            self._ledger.explain(handle, "is not in this host, or not where it was; cleaned once it is found again")
+            self._put_off(entry, _NOT_FOUND)
             return False
         if not entry.may_be_erased and not candidate.verdict.eligible:
+            if entry.asked is not None:
+                self._put_off(entry, f"could not be read: {candidate.verdict.sentence}")
             return False
         return self._cleaner.settle(candidate.handle)
+
+    def _put_off(self, entry: Entry, reason: str) -> None:
+        """Say why it cannot be cleaned now, to whoever asked for it too."""
+        if entry.asked is not None:
+            self._ledger.put_off(entry.handle, reason)
+        elif entry.reason != reason:
+            self._ledger.explain(entry.handle, reason)
 
     def wipe(self, handles: Iterable[HandleId], server: str) -> None:
         """Erase what a server has and keeps.
@@ -210,6 +221,11 @@ class Releaser:
             if candidate is None or candidate.handle is None or not self._inventory.is_still_there(candidate):
                 raise HandleUnavailable(handle.identity, server, "it is not in this host, or not where it was")
             self._cleaner.wipe(candidate.handle, server)
+
+    def _is_within_reach(self, handle: HandleId) -> bool:
+        """Whether it would be found, as far as the last look tells."""
+        candidate = self._inventory.candidate(handle)
+        return candidate is not None and candidate.handle is not None
 
     def _work(self, entry: Entry) -> Work:
         candidate = self._inventory.candidate(entry.handle)

@@ -1,6 +1,7 @@
 """One host from first look to clean again, with everything of ours but Nova."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -440,12 +441,12 @@ def test_a_short_interval_makes_as_many_rounds(make_bench, monkeypatch, settings
 def test_a_round_without_a_look_releases_and_cleans(make_bench):
     bench = make_bench(ssd())
     start(bench, "SN1")
-    calls = len([one for one in bench.host.calls if one == ("lspci",)])
     bench.servers[SERVER] = DELETED
     bench.service.work(look=False)
     assert bench.state("SN1") == "available"
+    looks = bench.host.calls.count(("lspci",))
     bench.service.work(look=False)
-    assert len([one for one in bench.host.calls if one == ("lspci",)]) == calls
+    assert bench.host.calls.count(("lspci",)) == looks
 
 
 def test_nothing_ends_the_rounds(make_bench, monkeypatch, caplog):
@@ -462,3 +463,49 @@ def test_nothing_ends_the_rounds(make_bench, monkeypatch, caplog):
     bench.servers[SERVER] = DELETED
     bench.service.work()
     assert bench.state("SN1") == "available"
+
+
+def cannot_be_cleaned(make_bench):
+    """A bench whose only SSD a server has released, and cleaning it has failed."""
+    bench = make_bench(ssd(erases=False))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = {4096: b"secret"}
+    bench.service.release(SERVER, "Nova deleted it")
+    assert bench.state("SN1") == "clean failed"
+    bench.host.ssds[ONE].erases = True
+    return bench
+
+
+def test_what_cannot_be_told_apart_when_its_cleaning_is_due_is_cleaned_once_it_can(make_bench, monkeypatch):
+    bench = cannot_be_cleaned(make_bench)
+    monkeypatch.setattr(bench.service.releaser._cleaner, "_clock", lambda: datetime.now(UTC) + timedelta(hours=1))
+    assert bench.service._is_time()
+    bench.host.plug(ssd(TWO))
+    bench.service.work()
+    assert bench.reason("SN1") == "is not in this host, or not where it was; cleaned once it is found again"
+    assert not bench.service._is_time(), "nothing can be done before the next look finds it"
+    bench.host.unplug(TWO)
+    bench.service.work()
+    assert (bench.state("SN1"), bench.host.ssds[ONE].content) == ("available", {})
+
+
+def test_an_operator_who_wants_cleaned_what_cannot_be_told_apart_gets_an_answer(make_bench):
+    bench = cannot_be_cleaned(make_bench)
+    bench.host.plug(ssd(TWO))
+    bench.service.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=False)
+    bench.service.work()
+    assert (bench.state("SN1"), bench.entry("SN1").asked) == ("clean failed", None)
+    assert "cleaned once it is found again" in bench.reason("SN1")
+    bench.host.unplug(TWO)
+    bench.service.work()
+    assert bench.state("SN1") == "available"
+
+
+def test_an_operator_who_wants_read_what_is_not_eligible_gets_an_answer(make_bench):
+    bench = make_bench(ssd(content={8192: b"host data"}))
+    bench.host.mount(ONE, "/srv")
+    bench.service.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=False)
+    bench.service.work()
+    assert (bench.state("SN1"), bench.entry("SN1").asked) == ("dirty", None)
+    assert bench.reason("SN1") == "could not be read: the host has it mounted at /srv; unmount it to offer it"
+    assert not bench.service._is_time()
