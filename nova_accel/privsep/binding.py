@@ -47,7 +47,7 @@ def hand_over(address: str, serial: str) -> None:
         raise Refused(f"{folder.name} has no namespace")
     controller.refuse_if_used(names)
     with blocks.exclusive(names):
-        held.hold(serial)
+        held.hold(_shown_serial(folder))
         _write(folder / "driver_override", "vfio-pci")
         _unbind(folder)
     _write(_PROBE, folder.name)
@@ -100,7 +100,15 @@ def settle(address: str) -> None:
     _forget_partitions(folder)
     _write(folder / "driver_override", "\n")
     with contextlib.suppress(Refused):  # nvme does not run it, so its serial number is not known: it stays held
-        held.let_go(sysfs.attribute(controller.controller(folder) / "serial") or "")
+        held.let_go(_shown_serial(folder))
+
+
+def _shown_serial(folder: Path) -> str:
+    """The serial number as the kernel shows it, to udev too: with the spaces that some vendors put before it."""
+    try:
+        return (controller.controller(folder) / "serial").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise Refused(f"the serial number of {folder.name} cannot be read: {error.strerror}") from error
 
 
 def _forget_partitions(folder: Path) -> None:

@@ -256,6 +256,14 @@ def test_a_controller_that_takes_as_long_as_it_may_is_not_lost():
     assert min(binding._WRITE_TIMEOUT_S, binding._SETTLE_S) > slowest_s
 
 
+def test_an_ssd_with_any_serial_number_is_held_before_it_leaves_the_host(on_nvme, tmp_path):
+    (on_nvme.folder / "nvme/nvme0/serial").write_text(" A(1)/B             \n")
+    on_nvme.start()
+    binding.hand_over.__wrapped__(AT, "A(1)/B")
+    assert (on_nvme.folder / "driver").resolve().name == "vfio-pci"
+    assert (tmp_path / "held/ A_1_/B").is_file()
+
+
 def test_udev_is_kept_off_until_it_is_clean(kernel, tmp_path):
     kernel.bind("vfio-pci")
     kernel.start()

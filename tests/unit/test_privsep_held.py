@@ -34,11 +34,68 @@ def test_nobody_else_may_write_there_whatever_the_umask_is(folder):
         assert not stat.S_IMODE(path.stat().st_mode) & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-@pytest.mark.parametrize("serial", ["", "..", ".", "../../passwd", "a/b", "a" * 21, "\N{SNOWMAN}", "a\nb", "$(reboot)"])
-def test_a_serial_number_that_is_no_plain_word_becomes_no_path(folder, serial):
-    held.hold(serial)
-    held.let_go(serial)
+@pytest.mark.parametrize(
+    "serial",
+    [
+        "",
+        " \n",
+        "..",
+        ".",
+        "../../passwd",
+        "a/..",
+        "/",
+        "a/",
+        "a" * 21,
+        "\N{SNOWMAN}",
+        "a\udcff",
+        "\N{ARABIC-INDIC DIGIT ONE}",
+    ],
+)
+def test_a_serial_number_that_names_no_file_of_the_folder_becomes_no_path_and_is_told_once(
+    folder, serial, caplog, monkeypatch
+):
+    monkeypatch.setattr(held, "_TOLD", set())
+    for _ in range(2):
+        held.hold(serial)
+        held.let_go(serial)
     assert not folder.exists()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cannot be kept from udev after a reboot" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("serial", "name"),
+    [
+        ("SN1                 \n", "SN1"),
+        ("   SN1\n", "   SN1"),
+        ("S(1)*2\n", "S_1__2"),
+        ("$(reboot)", "$_reboot_"),
+        ("a\tb;c'd", "a b_c_d"),
+        ("%1?2,3$4", "%1?2,3$4"),
+        (r"a\b\x20c", r"a_b\x20c"),
+        ("a\x01b", "a_b"),
+        (".hidden", ".hidden"),
+        ("a/b", "a/b"),
+        ("/a//b/c", "a/b/c"),
+    ],
+)
+def test_the_file_has_the_name_that_udev_makes_of_the_serial_number(folder, serial, name):
+    held.hold(serial)
+    assert [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()] == [name]
+    held.let_go(serial)
+    assert list(folder.iterdir()) == []
+
+
+def test_one_whose_name_is_a_folder_of_another_s_is_held_beside_it_or_not_given_away(folder):
+    held.hold("a/b")
+    held.hold("a/c")
+    held.let_go("a/b")
+    assert (folder / "a/c").is_file()
+    held.hold("d")
+    with pytest.raises(Failed, match="keeps udev off"):
+        held.hold("d/e")
+    held.let_go("d/e")
+    assert (folder / "d").is_file()
 
 
 def test_a_link_is_not_followed(folder, tmp_path):
