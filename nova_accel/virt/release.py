@@ -25,6 +25,7 @@ LOG = logging.getLogger(__name__)
 _WAITS = "waits for whoever cleans it: nova-accel device clean {} --done-by NAME ([nova_accel] one_time_use)"
 
 _NOT_FOUND = "is not in this host, or not where it was; cleaned once it is found again"
+_HOST_USES_IT = "is not touched: {}; cleaned once that is over"
 
 FactsOf = Callable[[str], ServerFacts | None]
 
@@ -198,6 +199,10 @@ class Releaser:
         if candidate is None or candidate.handle is None or not self._inventory.is_still_there(candidate):
             self._put_off(entry, _NOT_FOUND)
             return False
+        if entry.may_be_erased and candidate.verdict.reason.host_uses_it:
+            # Whoever released it, or said that it may be erased, did not mean what the host does with it now.
+            self._put_off(entry, _HOST_USES_IT.format(candidate.verdict.sentence))
+            return False
         if not entry.may_be_erased and not candidate.verdict.eligible:
             if entry.asked is not None:
                 self._put_off(entry, f"could not be read: {candidate.verdict.sentence}")
@@ -223,9 +228,9 @@ class Releaser:
             self._cleaner.wipe(candidate.handle, server)
 
     def _is_within_reach(self, handle: HandleId) -> bool:
-        """Whether it would be found, as far as the last look tells."""
+        """Whether it would be found and may be touched, as far as the last look tells."""
         candidate = self._inventory.candidate(handle)
-        return candidate is not None and candidate.handle is not None
+        return candidate is not None and candidate.handle is not None and not candidate.verdict.reason.host_uses_it
 
     def _work(self, entry: Entry) -> Work:
         candidate = self._inventory.candidate(entry.handle)

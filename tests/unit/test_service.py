@@ -509,3 +509,30 @@ def test_an_operator_who_wants_read_what_is_not_eligible_gets_an_answer(make_ben
     assert (bench.state("SN1"), bench.entry("SN1").asked) == ("dirty", None)
     assert bench.reason("SN1") == "could not be read: the host has it mounted at /srv; unmount it to offer it"
     assert not bench.service._is_time()
+
+
+def test_what_the_host_uses_is_not_touched_although_an_operator_said_that_it_may_be_erased(make_bench):
+    """Before anything else root's side would have udev forget the mounted disk."""
+    bench = make_bench(ssd(content={8192: b"host data"}))
+    bench.host.mount(ONE, "/srv")
+    bench.service.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=True)
+    bench.service.work()
+    assert (bench.state("SN1"), bench.entry("SN1").asked) == ("dirty", None)
+    why = "is not touched: the host has it mounted at /srv; unmount it to offer it; cleaned once that is over"
+    assert bench.reason("SN1") == why
+    assert not [call for call in bench.host.calls if call[0] in ("erase", "hand_over", "bring_back", "zero")]
+    assert not bench.service._is_time()
+    bench.host.mount(ONE, "")
+    bench.service.work()
+    assert (bench.state("SN1"), bench.host.ssds[ONE].content) == ("available", {})
+
+
+def test_what_a_server_released_is_not_touched_while_the_host_uses_it(make_bench):
+    bench = cannot_be_cleaned(make_bench)
+    bench.host.bring_back(ONE)
+    bench.host.settle(ONE)
+    bench.host.mount(ONE, "/srv")
+    calls = [call for call in bench.host.calls if call[0] in ("erase", "bring_back")]
+    again = make_bench(host=bench.host)
+    assert "is not touched: the host has it mounted at /srv" in again.reason("SN1")
+    assert [call for call in bench.host.calls if call[0] in ("erase", "bring_back")] == calls
