@@ -81,7 +81,7 @@ class AccelService:
         self.leftovers = Leftovers(nova.consumers)
         self.cleanings = Cleanings(
             lambda handle: self._guarded(lambda: self.releaser.settle(handle), f"cleaning {handle}"),
-            self._tell,
+            self._became_available,
             lambda work: self._background(work),
             settings.cleaning_workers,
             self.inventory.device,
@@ -269,6 +269,11 @@ class AccelService:
 
     def _refresh(self) -> bool:
         return self._guarded(self.inventory.refresh, "looking at this host's devices")
+
+    def _became_available(self) -> None:
+        # How an SSD is, it says only once it is back from vfio-pci: none that is ill is to be offered.
+        self._refresh()
+        self._tell()
 
     def _tell(self) -> None:
         # What could not be told is told in the next round, whether or not anything is new then.

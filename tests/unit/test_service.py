@@ -536,3 +536,13 @@ def test_what_a_server_released_is_not_touched_while_the_host_uses_it(make_bench
     again = make_bench(host=bench.host)
     assert "is not touched: the host has it mounted at /srv" in again.reason("SN1")
     assert [call for call in bench.host.calls if call[0] in ("erase", "bring_back")] == calls
+
+
+def test_an_ssd_that_fell_ill_in_its_guest_is_not_offered_once_it_is_clean(make_bench):
+    bench = make_bench(ssd())
+    start(bench, "SN1")
+    bench.host.ssds[ONE].smart = {"critical_warning": 4}
+    bench.service.release(SERVER, "Nova deleted it")
+    assert bench.state("SN1") == "available"
+    (plan,) = classes(bench)
+    assert (plan.reserved, plan.resources) == (1, frozenset())
