@@ -6,6 +6,8 @@ from nova_accel.exception import ParseError
 from nova_accel.parsers import shorten
 
 _TOOL = "nvme list-ns"
+# Newer releases begin with it.
+_HEADING = "nvme namespace list:"
 # Such as "[   0]:0x1", in every release.
 _LINE = re.compile(r"\[ *\d{1,4}\] *: *0x([0-9a-f]{1,8})", re.ASCII | re.IGNORECASE)
 _MOST = 1023  # the list is one page of 1024: a full one may go on in the next
@@ -17,12 +19,17 @@ def parse_list_ns(text: str) -> frozenset[int]:
 
     :raises ParseError: when a line is something else, a number comes twice or can be none, or the list may be cut off
     """
-    numbers = [_number(line.strip()) for line in text.split("\n") if line.strip()]
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    numbers = [_number(line) for line in lines[_has_heading(lines) :]]
     if len(set(numbers)) != len(numbers):
         raise ParseError(_TOOL, "a namespace comes twice", shorten(text))
     if len(numbers) > _MOST:
         raise ParseError(_TOOL, f"more than {_MOST} namespaces, so there may be others", shorten(text))
     return frozenset(numbers)
+
+
+def _has_heading(lines: list[str]) -> bool:
+    return bool(lines) and lines[0].lower() == _HEADING
 
 
 def _number(line: str) -> int:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nova_accel.exception import ParseError
 from nova_accel.parsers.nvme_namespaces import parse_list_ns
 
+HEADING = "NVME Namespace List:\n"
 NUMBERS = st.sets(st.integers(1, 0xFFFFFFFE), max_size=1023)
 
 
@@ -17,12 +18,13 @@ def printed(numbers):
     return "".join(f"[{place:4}]:{number:#x}\n" for place, number in enumerate(numbers))
 
 
-def test_one_namespace_is_read_as_every_release_prints_it():
-    assert parse_list_ns("[   0]:0x1\n") == {1}
+@pytest.mark.parametrize("heading", ["", HEADING])
+def test_one_namespace_is_read_as_every_release_prints_it(heading):
+    assert parse_list_ns(f"{heading}[   0]:0x1\n") == {1}
 
 
 def test_nothing_printed_is_no_namespace():
-    assert parse_list_ns("") == parse_list_ns("\n") == frozenset()
+    assert parse_list_ns("") == parse_list_ns("\n") == parse_list_ns(HEADING) == frozenset()
 
 
 @given(NUMBERS)
@@ -40,6 +42,8 @@ def test_all_that_are_printed_are_read(numbers):
         ("[   0]:0x123456789\n", "without the number"),
         ("[   0]:0x1 [   1]:0x2\n", "without the number"),
         ("[   0]:0x\u0661\n", "without the number"),
+        (f"[   0]:0x1\n{HEADING}", "without the number"),
+        (HEADING * 2, "without the number"),
         ("[   0]:0x1\n[   1]:0x1\n", "comes twice"),
         (printed(range(1, 1025)), "there may be others"),
     ],
