@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nova_accel.privsep import processes
+from nova_accel.privsep import processes, remote
 
 _FLAGS = re.compile(r"^flags:\s*([0-7]+)$", re.MULTILINE | re.ASCII)
+_MOUNT = re.compile(r"^mnt_id:\s*(\d+)$", re.MULTILINE | re.ASCII)
 _GONE = " (deleted)"
 _DAX = re.compile(r"/(dax\d+\.\d+)(?: \(deleted\))?", re.ASCII)
 _MAPPED = re.compile(
@@ -35,8 +36,9 @@ class _Held:
 def find_writers(device_numbers: Collection[int]) -> dict[int, str]:
     """A few words about a process that has a block device open for writing, by device number; one look at all processes."""
     found: dict[int, str] = {}
+    files = remote.OpenFiles()
     for process in processes.others():
-        for number in _written(process) & set(device_numbers):
+        for number in _written(process, files) & set(device_numbers):
             found.setdefault(number, processes.words(process))
     return found
 
@@ -51,8 +53,9 @@ def find_dax_users(wanted: Mapping[str, int | None]) -> dict[str, str]:
     """
     by_number = {number: name for name, number in wanted.items() if number is not None}
     found: dict[str, str] = {}
+    files = remote.OpenFiles()
     for process in processes.others():
-        for held in _held(process):
+        for held in _held(process, files):
             name = _wanted_name(held, wanted, by_number)
             if name is not None and name not in found and not processes.is_ours(process):
                 found[name] = _sentence(process, name, held)
@@ -71,18 +74,34 @@ def _sentence(process: Path, name: str, held: _Held) -> str:
     return f"{processes.words(process)} has {former}/dev/{name} {held.how}"
 
 
-def _held(process: Path) -> Iterator[_Held]:
+def _held(process: Path, files: remote.OpenFiles) -> Iterator[_Held]:
     yield from _mapped(process)
     for descriptor in _descriptors(process):
         try:
             path = str(descriptor.readlink())
-            # A look at the name first: asking for the state of a file on a dead network file system would hang.
-            if path.startswith("/dev/") or _DAX.search(path):
+            if not path.startswith("/"):  # a pipe, a socket
+                continue
+            if _DAX.search(path) or _may_be_asked(process, path, _info(process, descriptor), files):
                 state = descriptor.stat()
                 if stat.S_ISCHR(state.st_mode):
                     yield _Held(path, state.st_rdev, "open")
         except OSError:
             continue
+
+
+def _may_be_asked(process: Path, path: str, info: str, files: remote.OpenFiles) -> bool:
+    """Whether an open file may be a device, and asking for its state does not hang, as on a dead network file system.
+
+    A container has its devices wherever its image wants them: as /mnt/raw.
+    """
+    if path.startswith("/dev/"):
+        return True
+    mount = _MOUNT.search(info)
+    return mount is not None and files.is_local(process, int(mount[1]))
+
+
+def _info(process: Path, descriptor: Path) -> str:
+    return (process / "fdinfo" / descriptor.name).read_text(errors="replace")
 
 
 def _mapped(process: Path) -> Iterator[_Held]:
@@ -107,25 +126,27 @@ def _descriptors(process: Path) -> list[Path]:
         return []
 
 
-def _written(process: Path) -> set[int]:
+def _written(process: Path, files: remote.OpenFiles) -> set[int]:
     """Numbers of the block devices that a process has open for writing."""
-    numbers = ((_block_device(one), one.name) for one in _descriptors(process))
-    return {number for number, name in numbers if number is not None and _for_writing(process, name)}
+    numbers = (_written_by(process, descriptor, files) for descriptor in _descriptors(process))
+    return {number for number in numbers if number is not None}
 
 
-def _block_device(descriptor: Path) -> int | None:
+def _written_by(process: Path, descriptor: Path, files: remote.OpenFiles) -> int | None:
+    """The number of what is open there, if it is a block device and open for writing."""
     try:
-        if not str(descriptor.readlink()).startswith("/dev/"):  # as above
+        path = str(descriptor.readlink())
+        if not path.startswith("/"):  # as above
+            return None
+        info = _info(process, descriptor)
+        if not _for_writing(info) or not _may_be_asked(process, path, info, files):
             return None
         state = descriptor.stat()
-    except OSError:
+    except OSError:  # it was closed meanwhile
         return None
     return state.st_rdev if stat.S_ISBLK(state.st_mode) else None
 
 
-def _for_writing(process: Path, descriptor: str) -> bool:
-    try:
-        match = _FLAGS.search((process / "fdinfo" / descriptor).read_text())
-    except OSError:
-        return False
+def _for_writing(info: str) -> bool:
+    match = _FLAGS.search(info)
     return match is None or bool(int(match[1], 8) & os.O_ACCMODE)

@@ -21,11 +21,11 @@ def require_root() -> None:
         pytest.skip(NEEDS_ROOT)
 
 
-def node(path: Path, major: int, minor: int) -> Path:
-    """A character device's node."""
+def node(path: Path, major: int, minor: int, kind: int = stat.S_IFCHR) -> Path:
+    """A device's node, a character device's unless told otherwise."""
     require_root()
     try:
-        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(major, minor))
+        os.mknod(path, kind | 0o600, os.makedev(major, minor))
     except PermissionError:
         pytest.skip("this container has no CAP_MKNOD, so no device can be made in it")
     return path

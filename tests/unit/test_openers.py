@@ -6,13 +6,14 @@ import mmap
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from nova_accel.privsep import acting_pctxt, openers, processes
+from nova_accel.privsep import acting_pctxt, openers, processes, remote
 from tests.unit import devices
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=devices.NEEDS_ROOT)
@@ -118,6 +119,36 @@ def test_a_process_that_writes_to_a_disk_is_found_and_one_that_reads_is_not(loop
         found = openers.find_writers({number})
     assert list(found) == [number]
     assert re.fullmatch(WHO, found[number])
+
+
+def test_a_process_that_writes_to_a_disk_through_a_node_elsewhere_is_found(loop_device, tmp_path):
+    number = loop_device.stat().st_rdev
+    raw = devices.node(tmp_path / "raw", os.major(number), os.minor(number), stat.S_IFBLK)
+    with process("os.open({path!r}, os.O_RDWR)", raw):
+        assert re.fullmatch(WHO, openers.find_writers({number})[number])
+
+
+def test_a_process_that_has_a_dax_device_by_a_node_elsewhere_is_found(tmp_path):
+    memory = devices.node(tmp_path / "memory", 1, 5)
+    with process(OPEN, memory):
+        assert re.fullmatch(rf"{WHO} has /dev/dax9.9 open", openers.find_dax_users({"dax9.9": ZERO})["dax9.9"])
+
+
+@pytest.mark.parametrize("look", [openers.find_writers, lambda numbers: openers.find_dax_users({"dax9.9": ZERO})])
+def test_a_file_on_another_machine_is_not_asked_for_its_state(tmp_path, monkeypatch, look):
+    asked = []
+    ask = Path.stat
+
+    def watched(path, **options):
+        asked.append(str(path.readlink()) if path.parent.name == "fd" else "")
+        return ask(path, **options)
+
+    monkeypatch.setattr(Path, "stat", watched)
+    monkeypatch.setattr(remote.OpenFiles, "is_local", lambda *_: False)
+    (tmp_path / "file").touch()
+    with process("os.open({path!r}, os.O_RDWR)", tmp_path / "file"):
+        look({12345})
+    assert str(tmp_path / "file") not in asked
 
 
 def test_a_process_with_a_hostile_name_is_still_whose_it_is(tmp_path):
