@@ -44,6 +44,8 @@ def base(scenario: Scenario, disks: Disks) -> Iterator[Recording]:
         yield Recording(f"udevadm-info-{ssd.name}.txt", f"udevadm info --query=all --name={disk}")
         yield Recording(f"nvme-id-ctrl-{ssd.name}.json", f"nvme id-ctrl -o json {disk[:-2]}")
         yield Recording(f"nvme-id-ns-{ssd.name}.json", f"nvme id-ns -o json {disk}")
+        yield Recording(f"nvme-list-ns-{ssd.name}.txt", f"nvme list-ns {disk[:-2]}")
+        yield Recording(f"nvme-list-ns-all-{ssd.name}.txt", f"nvme list-ns {disk[:-2]} --all")
         yield Recording(f"wipefs-{ssd.name}.json", f"wipefs --json {disk}")
         if ssd.use is Use.MD:
             yield Recording("mdadm-examine.txt", f"mdadm --examine {disk}")
