@@ -171,14 +171,15 @@ class Releaser:
         return [entry.handle for entry in due if not (only_reading and entry.may_be_erased)]
 
     def wait_for_others(self) -> None:
-        """Say of what others have to clean that it waits for them."""
+        """Say of what others have to clean that it waits for them; what they did last, and did not do, stays said."""
         if not self._one_time_use:
             return
         for handle, entry in self._ledger.entries().items():
             waits = entry.state in (State.DIRTY, State.CLEAN_FAILED) and entry.may_be_erased and entry.retry_at is None
             reason = _WAITS.format(handle.identity)
-            if waits and entry.asked is None and entry.reason != reason:
-                self._ledger.explain(handle, reason)
+            if waits and entry.asked is None and not entry.reason.endswith(reason):
+                failed = f"{entry.reason}; " if entry.state is State.CLEAN_FAILED and entry.reason else ""
+                self._ledger.explain(handle, f"{failed}{reason}")
 
     def is_time(self) -> bool:
         """Whether something that failed is to be tried again now."""

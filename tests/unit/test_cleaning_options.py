@@ -70,6 +70,10 @@ def test_what_others_clean_waits_and_says_for_what(make_bench, settings):
     bench.service.ledger.operator.done_by("SN1", "the robot")
     bench.service.work()
     assert bench.state("SN1") == "clean failed"
+    for _ in range(2):
+        bench.service.work()
+        assert "nvme0n1 at byte 0 still holds data" in bench.reason("SN1")
+        assert bench.reason("SN1").count("waits for whoever cleans it: nova-accel device clean SN1 --done-by NAME") == 1
     bench.host.ssds[ONE].content = {}
     bench.service.ledger.operator.done_by("SN1", "the robot")
     bench.service.work()
