@@ -168,7 +168,8 @@ Example: ``cleaning_record = /srv/audit/cleaning.jsonl``
         ],
         help="""
 What becomes of a server's devices when it is rebuilt. It keeps the same ones either way. The default is what a rebuild does to a local
-disk; ``keep`` is what it does to a volume.
+disk; ``keep`` is what it does to a volume. With ``clean_methods = none`` they are kept in any case, and with ``one_time_use`` a rebuild is
+refused unless this is ``keep``.
 
 Example: ``on_rebuild = keep``
 """,

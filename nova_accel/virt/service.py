@@ -8,7 +8,7 @@ from oslo_log import log as logging
 from nova_accel.cleaning import assembly
 from nova_accel.conf import Settings
 from nova_accel.drivers.base import Driver
-from nova_accel.exception import AccelError
+from nova_accel.exception import AccelError, HandleUnavailable
 from nova_accel.host import Host
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
@@ -36,6 +36,7 @@ LOG = logging.getLogger(__name__)
 _OPERATOR_POLL_S = 3.0
 _ROUND_S = 60.0
 """At most so long from one round to the next; how often the host is looked at is for the operator to say."""
+_OTHERS_ERASE = "[nova_accel] one_time_use is set, so nova-compute erases nothing; on_rebuild = keep rebuilds with what is on its devices"
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -154,12 +155,12 @@ class AccelService:
         self._unbacked.note_rebuild(server)
 
     def rebuild(self, handles: Collection[HandleId], server: str) -> None:
-        """Erase what a server has and keeps, because it is rebuilt; nothing where the operator wants it kept.
+        """Erase what a server has and keeps, because it is rebuilt; nothing where the operator wants it kept, or nothing ever erased.
 
         :raises AccelError: when one could not be proven clean
         """
         self._unbacked.note_rebuild(server)
-        if not handles or self._settings.on_rebuild == "keep":
+        if not handles or not self._erases_for_rebuild:
             return
         entries = self.ledger.entries()
         # What it gets only now, on another host than before, is clean.
@@ -168,7 +169,17 @@ class AccelService:
             for one in handles
             if one in entries and entries[one].server == server and entries[one].state is State.ASSIGNED
         ]
+        if had and (why := self.why_no_rebuild()):
+            raise HandleUnavailable(had[0].identity, server, why)
         self.releaser.wipe(had, server)
+
+    def why_no_rebuild(self) -> str:
+        """Why a server that has devices of this host cannot be rebuilt on it; empty when it can."""
+        return _OTHERS_ERASE if self._settings.one_time_use and self._erases_for_rebuild else ""
+
+    @property
+    def _erases_for_rebuild(self) -> bool:
+        return self._settings.on_rebuild != "keep" and self._settings.clean_methods != ("none",)
 
     def work(self, *, look: bool = True) -> None:
         """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nova_accel.exception import CleaningFailed, ConfigurationError, DeviceLost
+from nova_accel.exception import CleaningFailed, ConfigurationError, DeviceLost, HandleUnavailable
 from tests.fakes.host import FakeSsd
 from tests.unit.conftest import ssd_handle
 from tests.unit.test_service import ONE, OTHER, SERVER, classes, start
@@ -78,6 +78,34 @@ def test_what_others_clean_waits_and_says_for_what(make_bench, settings):
     bench.service.ledger.operator.done_by("SN1", "the robot")
     bench.service.work()
     assert bench.state("SN1") == "available"
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({"one_time_use": True}, True),
+        ({"one_time_use": True, "on_rebuild": "keep"}, False),
+        ({"one_time_use": True, "clean_methods": ("none",)}, False),
+        ({"clean_methods": ("none",)}, False),
+        ({"on_rebuild": "keep"}, False),
+    ],
+)
+def test_a_rebuild_erases_nothing_where_nova_compute_is_not_to(make_bench, settings, options, refused):
+    bench = make_bench(FakeSsd(ONE, "SN1"), options=replace(settings, **options))
+    start(bench, "SN1")
+    bench.host.ssds[ONE].content = dict(SECRET)
+    assert bool(bench.service.why_no_rebuild()) is refused
+    if refused:
+        with pytest.raises(HandleUnavailable, match="on_rebuild = keep"):
+            bench.service.rebuild([ssd_handle("SN1")], SERVER)
+        bench.service.rebuild([ssd_handle("SN1")], OTHER)  # one that comes here only now, as by an evacuation
+    else:
+        bench.service.rebuild([ssd_handle("SN1")], SERVER)
+    assert bench.host.ssds[ONE].content == SECRET
+
+
+def test_a_rebuild_is_refused_nowhere_else(make_bench):
+    assert make_bench().service.why_no_rebuild() == ""
 
 
 def test_the_limit_for_wear_is_the_operators(make_bench, settings):
