@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from nova_accel.commands.checks import (
     cleaning,
+    initramfs,
     kernel,
     ledger,
     options,
@@ -34,6 +35,7 @@ CHECKS = (
     Check("privsep, acting", "a call to the daemon with capabilities", root_side.acting),
     Check("udev rule", "/etc/udev/rules.d and where packages put rules", tenants_data.udev),
     Check("LVM", "lvmconfig", tenants_data.lvm),
+    Check("MD in the initramfs", "mdadm.conf, initramfs-tools and dracut", initramfs.arrays),
     Check("ledger", "[nova_accel] ledger_path", ledger.usable),
     Check("cleaning", "[nova_accel] clean_methods and one_time_use", cleaning.methods),
     Check("cleaning record", "[nova_accel] cleaning_record", cleaning.record),

@@ -6,6 +6,7 @@ from nova_accel.commands.checks.all_checks import CHECKS
 from nova_accel.commands.checks.result import Check, Level
 from tests.unit.commands import (
     test_check_cleaning,
+    test_check_initramfs,
     test_check_kernel_and_tools,
     test_check_ledger,
     test_check_options,
@@ -21,6 +22,7 @@ TOPICS = (
     test_check_kernel_and_tools,
     test_check_root_side,
     test_check_tenants_data,
+    test_check_initramfs,
     test_check_ledger,
     test_check_cleaning,
 )
