@@ -81,7 +81,9 @@ class Releaser:
         assigned = [e for e in self._ledger.entries().values() if e.state is State.ASSIGNED and e.server is not None]
         doubtful = [entry for entry in assigned if not self._is_in_domain(entry, domains)]
         known = {server: facts(server) for server in sorted({entry.server or "" for entry in doubtful})}
-        self._say_unknown(entry for entry in doubtful if known[entry.server or ""] is None)
+        unknown = [entry for entry in doubtful if known[entry.server or ""] is None]
+        of_others = self._keep_for_owners(unknown) if unknown else set()
+        self._say_unknown(entry for entry in unknown if entry.handle not in of_others)
         kept: set[HandleId] | None = None
         for entry in doubtful:
             # Where the device is away, it cannot be told from the domain's XML whether it is still meant.

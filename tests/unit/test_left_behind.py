@@ -107,6 +107,19 @@ def test_what_a_server_has_that_was_purged_from_novas_database_is_kept_until_an_
     assert (bench.state("SN1"), bench.host.ssds[ONE].content) == ("available", {})
 
 
+def test_what_was_purged_and_nova_gives_to_another_server_is_that_servers(bench, caplog):
+    """The ledger is an older copy: of the first server it should have known that it released it."""
+    bench.domains.clear()
+    bench.servers[SERVER], bench.claimants[A] = None, {OTHER}
+    bench.service.ledger.left_behind.ask("SN1", SERVER, purged=True)
+    bench.service.work()
+    assert (bench.entry("SN1").server, bench.host.ssds[ONE].content) == (OTHER, DATA)
+    assert f"The ledger gives CUSTOM_SSD SN1 to server {SERVER} and Nova to {OTHER}" in caplog.text
+    assert "--purged" not in caplog.text
+    start(bench, "SN1", server=OTHER)
+    assert bench.host.ssds[ONE].content == DATA
+
+
 @pytest.mark.parametrize("running", [True, False])
 def test_a_server_that_was_purged_and_whose_guest_runs_keeps_what_it_has(bench, running):
     bench.servers[SERVER] = None
