@@ -100,7 +100,7 @@ class Cleaner:
     def wipe(self, handle: AttachHandle, server: str) -> None:
         """Erase what a server has, and will have again: it is rebuilt. It stays that server's all the time.
 
-        :raises HandleUnavailable: when the server does not have it
+        :raises HandleUnavailable: when the server does not have it, or it is quarantined
         :raises AccelError: when it could not be proven clean
         """
         with self._alone(handle.id):

@@ -5,6 +5,7 @@ Kubelet's raw block volumes have one each.
 
 import fcntl
 import os
+import stat
 import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -34,15 +35,15 @@ def _backed() -> Iterator[tuple[str, int | None]]:
         path = sysfs.attribute(folder / "loop/backing_file")
         # A look at the name first: on a dead network file system the kernel would not come back from asking.
         if path is not None and not remote.is_path(path):
-            yield folder.name, _number_below(folder.name)
+            yield folder.name, _number_below(folder.name, path)
 
 
-def _number_below(name: str) -> int | None:
-    """As the kernel says it: the path may be of another mount namespace."""
+def _number_below(name: str, path: str) -> int | None:
+    """As the kernel says it: the path may be of another mount namespace. It counts where this one's /dev lacks the loop device."""
     try:
         descriptor = os.open(_DEV / name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
+        return _number_at(path)
     try:
         number: int = _NUMBERS.unpack_from(fcntl.ioctl(descriptor, _LOOP_GET_STATUS64, bytes(_STATUS_BYTES)))[2]
     except OSError:  # it was taken down meanwhile
@@ -50,3 +51,11 @@ def _number_below(name: str) -> int | None:
     finally:
         os.close(descriptor)
     return number or None
+
+
+def _number_at(path: str) -> int | None:
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return None
+    return state.st_rdev if stat.S_ISBLK(state.st_mode) else None

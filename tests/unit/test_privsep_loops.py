@@ -52,6 +52,12 @@ def test_the_path_by_which_it_was_made_does_not_matter(disk, tmp_path):
         assert loops.find({disk.stat().st_rdev}) == {disk.stat().st_rdev: loop.removeprefix("/dev/")}
 
 
+def test_where_dev_lacks_the_loop_device_its_path_counts(disk, tmp_path, monkeypatch):
+    monkeypatch.setattr(loops, "_DEV", tmp_path / "dev")
+    with loop_over(disk) as loop:
+        assert loops.find({disk.stat().st_rdev}) == {disk.stat().st_rdev: loop.removeprefix("/dev/")}
+
+
 def test_a_loop_device_over_a_file_is_over_no_disk(disk):
     # That one is over a file itself.
     assert disk.name not in loops.find({0, disk.stat().st_rdev}).values()
