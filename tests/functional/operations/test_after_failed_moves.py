@@ -4,6 +4,7 @@ import pytest
 from nova import exception as nova_exception
 from nova.virt.libvirt import driver as libvirt_driver
 
+from nova_accel.virt import nova_private
 from tests.functional.operations.case import SSD, OperationsTestCase
 from tests.functional.operations.fates import CLEAN, RESERVED
 
@@ -59,6 +60,7 @@ class AfterFailedMovesTest(OperationsTestCase):
         self.fails_late()
         self.offload()
         # Nova leaves the migration context of a move that failed with its server.
+        assert nova_private.claimants("compute1") == {}
         clean = CLEAN.but(nova={"old"})
         self.after("migration fails, hard reboot, then shelve offload", self.old.is_(clean))
         other = self.boot_with_data(self.flavor_of(SSD, SSD), host="compute1")
@@ -73,6 +75,14 @@ class AfterFailedMovesTest(OperationsTestCase):
         self.offload()
         left = RESERVED.but(nova={"old"})
         self.after("migration fails late, hard reboot, shelve offload at the destination", self.old.is_(left))
+
+    def test_what_a_move_that_failed_was_to_have_is_wanted_by_nobody_but_its_next_server(self) -> None:
+        self.fails_late()
+        promised = {held.identity for held in self.to_be_claimed(self.server, "compute2").handles}
+        others = [self.boot_with_data(host="compute2") for _ in range(2)]
+        wanted = {handle.identity: servers for handle, servers in nova_private.claimants("compute2").items()}
+        taken = {held.identity: {one.server["id"]} for one in others for held in one.handles}
+        assert {one: wanted[one] for one in promised} == {one: taken[one] for one in promised}
 
     def offload(self) -> None:
         self._shelve_server(self.server, "SHELVED")
