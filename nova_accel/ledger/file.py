@@ -12,7 +12,7 @@ from nova_accel.ledger import schema
 
 _LOCK_WAIT_S = 30.0
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_PRIMARY_CODE = 0xFF  # the rest of a code of SQLite's says more about the same
+_PRIMARY_CODE = 0xFF
 # What SQLite keeps beside its file while it is in use.
 _BESIDE = ("", "-wal", "-shm")
 
@@ -62,6 +62,7 @@ class LedgerFile:
         :raises LedgerDamaged: when it is not as SQLite left it, or its tables are not ours
         :raises LedgerError: when it cannot be read
         """
+        self._is_ready = False  # another file may have been put in its place
         with self.connection() as connection:
             schema.check(connection)
 
@@ -116,8 +117,9 @@ class LedgerFile:
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
         except (sqlite3.Error, OSError, ValueError) as error:
-            # It may be another file by now, or an empty one.
-            self._is_ready = False
+            # Without our tables it is another file by now, or an empty one. A full or busy disk keeps nobody from reading on.
+            if _is_damage(error) or _code(error) == sqlite3.SQLITE_ERROR:
+                self._is_ready = False
             raise self._told(error) from error
 
     def _told(self, error: Exception) -> LedgerError:
@@ -128,9 +130,9 @@ class LedgerFile:
 
 def _is_damage(error: Exception) -> bool:
     """Whether it comes from what is in the file: the rest, as a full disk, may pass."""
-    code = getattr(error, "sqlite_errorcode", None)
+    code = _code(error)
     if code is not None:
-        return code & _PRIMARY_CODE in _DAMAGED
+        return code in _DAMAGED
     # Python says without a code that a text is not UTF-8: as OperationalError of a value, as ValueError of a name.
     return isinstance(error, (sqlite3.DataError, sqlite3.OperationalError, ValueError))
 
@@ -141,6 +143,12 @@ def as_it_lies(path: str) -> str:
     # What was committed and is not in the file yet is read with both of them, which are there then; "immutable" would leave it out.
     how = "mode=ro" if waiting.exists() and waiting.stat().st_size else "immutable=1"
     return f"{Path(path).absolute().as_uri()}?{how}"
+
+
+def _code(error: Exception) -> int | None:
+    """SQLite's own word for an error, without what says more about the same."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY_CODE
 
 
 def now() -> str:

@@ -1,9 +1,11 @@
 """Whatever happens to the ledger's file: nova-compute goes on, and either there is a ledger or nothing is offered."""
 
+import contextlib
+import functools
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -76,26 +78,44 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "a value that is no text": lambda path: in_bytes(path, b"ssd_SERIAL-A", b"ssd_SERIAL\xff\xff"),
     "another type": lambda path: in_schema(path, "reason         TEXT NOT NULL", "reason         INT  NOT NULL"),
     "cut off": lambda path: os.truncate(path, 6000),
-    "empty": lambda path: os.truncate(path, 0),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_ledger_that_is_damaged_while_nova_compute_runs_is_set_aside(guard, path, damage):
-    damage(path)
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_ledger_that_is_damaged_while_nova_compute_runs_is_set_aside(guard, path, name):
+    DAMAGES[name](path)
     assert guard.check()
     assert guard.is_usable
     assert len(aside(path)) == 1
     assert Ledger(str(path)).entries() == {}
 
 
-@pytest.mark.parametrize("name", sorted(DAMAGES.keys() - {"empty"}))
+@pytest.mark.parametrize("name", DAMAGES)
 def test_a_ledger_that_is_damaged_at_the_start_is_set_aside(path, name):
     DAMAGES[name](path)
     guard = LedgerGuard(Ledger(str(path), open_now=False))
     guard.start()
     assert guard.is_usable
     assert len(aside(path)) == 1
+
+
+def test_a_ledger_that_becomes_empty_is_begun_anew(guard, path):
+    os.truncate(path, 0)
+    assert guard.check()
+    assert guard.is_usable
+    assert Ledger(str(path)).entries() == {}
+
+
+@pytest.mark.parametrize(
+    ("mark", "says"), [("application_id", "another program"), ("user_version", "it has schema 77")]
+)
+def test_a_file_that_is_not_ours_to_read_is_refused_and_stays_where_it_is(guard, path, mark, says):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA {mark} = 77")
+    assert guard.check()
+    with pytest.raises(LedgerError, match=says):
+        guard.refuse_if_unusable()
+    assert aside(path) == []
 
 
 def test_what_can_pass_is_not_taken_for_damage(guard, path):
@@ -107,6 +127,23 @@ def test_what_can_pass_is_not_taken_for_damage(guard, path):
     assert guard.check()
     assert guard.is_usable
     assert Ledger(str(path)).entries()[A].server == SERVER
+
+
+def test_what_cannot_be_written_for_now_can_still_be_read(path):
+    ledger = Ledger(str(path))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with mock.patch("nova_accel.ledger.file._LOCK_WAIT_S", 0), pytest.raises(LedgerError, match="locked"):
+            ledger.claim([B], SERVER)
+        assert ledger.entries()[A].server == SERVER
+
+
+def test_a_ledger_that_became_empty_is_begun_anew_by_the_call_after_the_one_that_failed(path):
+    ledger = Ledger(str(path))
+    os.truncate(path, 0)
+    with pytest.raises(LedgerError, match="no such table"):
+        ledger.entries()
+    assert ledger.entries() == {}
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
@@ -147,12 +184,12 @@ def flipped(content: bytes, changes: list[tuple[int, int]]) -> bytes:
     return bytes(changed)
 
 
-@pytest.fixture(scope="module")
-def content() -> Iterator[bytes]:
+@functools.cache
+def whole() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "ledger.sqlite")
         filled(path)
-        yield path.read_bytes()
+        return path.read_bytes()
 
 
 # The file's head and its schema are in the first page, and most of the other pages is empty.
@@ -162,14 +199,14 @@ CHANGES = st.lists(st.tuples(PLACES, st.integers(0, 255)), max_size=12)
 
 @given(changes=CHANGES, length=st.none() | st.integers(0, 1 << 16), running=st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_whatever_is_in_the_file_the_ledger_is_usable_or_refused(content, changes, length, running):
+def test_whatever_is_in_the_file_the_ledger_is_usable_or_refused(changes, length, running):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "ledger.sqlite")
         guard = LedgerGuard(Ledger(str(path), open_now=False))
-        path.write_bytes(content)
+        path.write_bytes(whole())
         if running:
             guard.start()
-        path.write_bytes(flipped(content, changes)[:length])
+        path.write_bytes(flipped(whole(), changes)[:length])
         try:
             guard.check() if running else guard.start()
         except NotALedger:
