@@ -111,17 +111,22 @@ class Starts:
         :raises AccelError: why not
         """
         self._accel.note_rebuild(instance.uuid)
-        if nova_private.move_concerns_us(instance) and self._can_go_on_with_what_it_has(instance):
+        has = self._foreseen_without_move(instance) if nova_private.move_concerns_us(instance) else None
+        if has is not None:
             # Of a move that failed before it began: Nova would start the server with what that was to get, and keep that.
             nova_private.forget_move(instance)
-            return
-        self.foresee(instance)
+        else:
+            has = self.handles(instance)
+            self._accel.guests.foresee(has, instance.uuid)
+        if has and (why := self._accel.why_no_rebuild()):
+            raise HandleUnavailable(has[0].identity, instance.uuid, why)
 
-    def _can_go_on_with_what_it_has(self, instance: Any) -> bool:
+    def _foreseen_without_move(self, instance: Any) -> list[HandleId] | None:
+        """What a server has whatever a move says of after, if it could be started with that."""
         resources = nova_private.resources_by_database(instance)
         try:
-            handles = claimed.handles(instance, resources, self._accel.resource_classes)
-            self._accel.guests.foresee(handles, instance.uuid)
+            has = claimed.handles(instance, resources, self._accel.resource_classes)
+            self._accel.guests.foresee(has, instance.uuid)
         except HandleUnavailable:
-            return False
-        return True
+            return None
+        return has

@@ -119,6 +119,16 @@ class ForeseenTest(OperationsTestCase):
         self.delete(had.server)
         self.after("rebuild refused, then delete", had.is_(CLEAN))
 
+    def test_a_rebuild_is_refused_where_others_erase_and_leaves_guest_and_disk_alone(self) -> None:
+        self.flags(one_time_use=True, group="nova_accel")
+        self.start_hosts(1)
+        had, plain = self.boot_with_data(), self.boot(self.flavor())
+        with self.watching_destroys() as ended:
+            self.not_rebuilt(had, "one_time_use is set")
+            assert ended == []
+        self.after("rebuild refused with one_time_use", had.is_(UNBACKED))
+        self._rebuild_server(plain, IMAGE)
+
     def test_a_server_that_has_nothing_of_ours_does_not_need_the_ledger(self) -> None:
         self.start_hosts(1)
         plain = self.boot(self.flavor())
