@@ -107,6 +107,13 @@ def libvirt_is_gone(cloud: Cloud) -> Iterator[None]:
         connection.away = None
 
 
+def _full() -> sqlite3.OperationalError:
+    """As SQLite itself raises it: the code tells what passes from what is damaged."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_FULL, "SQLITE_FULL"
+    return error
+
+
 class _Full(sqlite3.Connection):
     """Does what SQLite does when the disk is full at a commit."""
 
@@ -114,7 +121,7 @@ class _Full(sqlite3.Connection):
         if raised[0] is None and self.in_transaction:
             self.rollback()
             _bite()
-            raise sqlite3.OperationalError("database or disk is full")
+            raise _full()
         return super().__exit__(*raised)
 
 

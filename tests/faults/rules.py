@@ -94,9 +94,14 @@ def _look(cloud: Cloud, host: str) -> None:
             cloud.world.findings.add(Rule.LEAK, words)
 
 
+def written(world: World) -> list[str]:
+    """All that guests have written so far and that was rightly erased since, one after the other."""
+    return world.notes(_WRITTEN)
+
+
 def writers(world: World) -> dict[str, str]:
     """Whose guest has last written on a device, by identity; of one that was rightly erased since, nobody's."""
-    return {identity: server for server, _, identity in (line.partition(" ") for line in world.notes(_WRITTEN))}
+    return {identity: server for server, _, identity in (line.partition(" ") for line in written(world))}
 
 
 def kept(cloud: Cloud) -> None:
