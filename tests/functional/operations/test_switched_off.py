@@ -94,7 +94,9 @@ class DriverDisabledTest(OperationsTestCase):
         self.flags(enabled_drivers=list(drivers), group="nova_accel")
         self.restart_compute_service("compute1")
 
-    def test_a_driver_is_disabled_under_a_server_that_then_cannot_be_started_again_but_keeps_everything(self) -> None:
+    def test_a_server_whose_driver_is_disabled_is_not_started_keeps_everything_and_goes_on_once_it_is_enabled_again(
+        self,
+    ) -> None:
         had = self.boot_with_data()
         stays = self.boot_with_data(self.flavor_of(SSD))
         self.enable("intel_pmem_driver")
@@ -111,3 +113,12 @@ class DriverDisabledTest(OperationsTestCase):
         self.after("SSD drivers disabled, start refused", down, stays.is_(KEPT), other.is_(KEPT))
         self.enable(*self.enabled_drivers)
         self.after("SSD drivers enabled again", down, stays.is_(KEPT), other.is_(KEPT))
+        self.action(had.server, "ACTIVE", os__start=None)
+        self._reboot_server(stays.server, hard=True)
+        self.after_kept("SSD drivers enabled again, start, and hard reboot of what ran on", had, stays, other)
+        self.enable("intel_pmem_driver")
+        self.delete(had.server)
+        self.round("compute1")
+        self.enable(*self.enabled_drivers)
+        self.delete(stays.server)
+        self.after_kept("delete while SSD drivers are disabled, and once they are enabled again", other)
