@@ -56,7 +56,7 @@ class PciAttacher:
     def undo(self, candidate: Candidate) -> None:
         """Give it back to the kernel's nvme driver."""
         if not self._is_unproven(candidate):  # the host shall not see what is on that
-            self._host.bring_back(candidate.address)
+            self._host.bring_back(candidate.address, _identity(candidate))
             self._host.settle(candidate.address)
 
     def is_as_before(self, candidate: Candidate) -> bool:

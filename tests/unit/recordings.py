@@ -104,7 +104,7 @@ _CREATED = {
     "nd-08e-longname": Listed(),
     "nd-14-recreate": Listed(namespaces=1, devdax=1),
 }
-_ABLE = nvme.ControllerAbilities(can_format=True, can_write_zeroes=True)
+_ABLE = nvme.ControllerAbilities(can_format=True, can_write_zeroes=True, manages_namespaces=True)
 
 CAPTURES = {
     **{

@@ -45,17 +45,15 @@ def test_what_does_not_come_back_is_not_offered_until_it_was_cleaned(bench, monk
     assert (bench.state("SN1"), bench.host.ssds[ONE].bound_to) == ("available", "nvme")
 
 
-def test_what_is_on_vfio_pci_although_it_did_not_get_ready_waits_for_an_operator(bench, monkeypatch):
+def test_what_is_on_vfio_pci_although_it_did_not_get_ready_is_brought_back_and_read(bench, monkeypatch):
     failing(monkeypatch, bench.host, "hand_over", done=True)
     with pytest.raises(PrivilegedCallError):
         start(bench, "SN1")
     assert bench.state("SN1") == "dirty"
     assert bench.reason("SN1") == "could not be made ready for a guest: hand_over: it went wrong this time"
     bench.service.work()
-    assert bench.state("SN1") == "dirty"
-    bench.service.ledger.operator.ask_for_cleaning("SN1", erase_foreign_data=True)
-    bench.service.work()
     assert (bench.state("SN1"), bench.host.ssds[ONE].bound_to) == ("available", "nvme")
+    assert not [call for call in bench.host.calls if call[0] == "erase"]
 
 
 def test_what_nothing_was_done_to_is_as_clean_as_before(bench, monkeypatch):

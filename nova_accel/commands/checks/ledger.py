@@ -50,6 +50,6 @@ def _damage(path: str) -> str:
     try:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # what SQLite quotes need not be text
         return str(error)
     return "" if found == "ok" else found
