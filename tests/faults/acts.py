@@ -1,5 +1,6 @@
 """What goes on in a life that may be killed, and what becomes of its files: the pieces that scenes are made of."""
 
+import shutil
 from collections.abc import Callable
 
 import fixtures
@@ -243,7 +244,9 @@ def ledger_from_before(world: World) -> None:
 def folder_from_before(world: World) -> None:
     """The whole folder is restored, so that nothing tells that it is older."""
     ledger_from_before(world)
-    world.beside_ledger(HOST).write_bytes(world.beside_copy(HOST).read_bytes())
+    world.beside_ledger(HOST).unlink()
+    if world.beside_copy(HOST).exists():
+        shutil.copy(world.beside_copy(HOST), world.beside_ledger(HOST))
 
 
 def folder_from_before_and_no_domain(world: World) -> None:

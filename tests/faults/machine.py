@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class KeptHost:
         self._file = file
         self._trap = trap
         self._watch = watch
+        self._keeping = threading.Lock()
         self.keep()
 
     @classmethod
@@ -59,8 +61,9 @@ class KeptHost:
     def keep(self) -> None:
         """Write the machine down, all of it or nothing."""
         other = self._file.with_suffix(f".{os.getpid()}")
-        other.write_bytes(pickle.dumps(self.inner))
-        other.replace(self._file)
+        with self._keeping:
+            other.write_bytes(pickle.dumps(self.inner))
+            other.replace(self._file)
 
     def devices(self) -> dict[str, FakeSsd | FakeNamespace]:
         """Everything that a guest could get, by identity."""

@@ -57,8 +57,8 @@ class World:
         ):
             ledger.backup(copy)
         # There is none before the first claim.
-        beside = self.beside_ledger(host)
-        self.beside_copy(host).write_bytes(beside.read_bytes() if beside.exists() else b"")
+        if self.beside_ledger(host).exists():
+            shutil.copy(self.beside_ledger(host), self.beside_copy(host))
 
     def beside_ledger(self, host: str) -> Path:
         """The file by which nova-compute notices that a ledger is older than it was."""
