@@ -45,6 +45,9 @@ class PciAttacher:
                 f"another device is at {address} now, or the same was put in again since the last look",
             )
         expected_empty = fresh and not self._is_unproven(candidate)
+        if before.kernel_driver is None:
+            # It was cut between the two drivers: only nvme can show what it is.
+            self._host.bring_back(candidate.address, identity)
         if before.kernel_driver != _VFIO:
             if expected_empty:
                 self._refuse_if_written_on(candidate, server)

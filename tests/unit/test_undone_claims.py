@@ -62,3 +62,15 @@ def test_what_nothing_was_done_to_is_as_clean_as_before(bench, monkeypatch):
         start(bench, "SN1")
     assert bench.state("SN1") == "available"
     start(bench, "SN1")
+
+
+def test_a_servers_ssd_that_was_cut_between_two_drivers_is_brought_back_before_it_is_handed_over_again(bench):
+    start(bench, "SN1")
+    found = bench.host.ssds[ONE]
+    found.content[0] = b"its server's"
+    bench.host._bind(found, None)
+    bench.service.work()
+    begun = len(bench.host.calls)
+    start(bench, "SN1")
+    assert [call[0] for call in bench.host.calls[begun:]] == ["bring_back", "hand_over"]
+    assert (found.bound_to, found.content) == ("vfio-pci", {0: b"its server's"})
