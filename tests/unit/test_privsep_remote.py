@@ -11,7 +11,7 @@ MOUNTINFO = """\
 23 22 0:5 / /dev rw - devtmpfs devtmpfs rw
 24 22 0:50 / /srv rw - nfs4 server:/srv rw
 25 24 0:51 / /srv/local rw - tmpfs tmpfs rw
-26 22 0:52 / /home/me rw - fuse.sshfs me@there: rw
+26 22 0:52 / /srv/me rw - fuse.sshfs me@there: rw
 """
 
 
@@ -24,7 +24,7 @@ MOUNTINFO = """\
         ("/srv", True),
         ("/srv-2/image", False),
         ("/srv/local/image", False),
-        ("/home/me/image", True),
+        ("/srv/me/image", True),
         ("image", True),
     ],
 )
