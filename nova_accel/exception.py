@@ -55,6 +55,15 @@ class NotALedger(LedgerError):
     """The file belongs to another program: the option names the wrong one."""
 
 
+class HandleRefused(AccelError):
+    """What is wanted of a handle does not go together with what is known of it."""
+
+    def __init__(self, identity: str, reason: str) -> None:
+        super().__init__(f"{identity}: {reason}")
+        self.identity = identity
+        self.reason = reason
+
+
 class HandleUnavailable(AccelError):
     """A server asked for a handle that it must not get."""
 

@@ -4,7 +4,7 @@ import argparse
 
 from nova_accel.commands import known, waiting
 from nova_accel.commands.base import IDENTITY_HELP, Acting
-from nova_accel.exception import AccelError, HandleUnavailable
+from nova_accel.exception import AccelError, HandleRefused
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
@@ -73,7 +73,7 @@ class DeviceClean(Acting):
         identity = self._cleanable(ledger, parsed_args)
         try:
             self.say(_ask(ledger, identity, parsed_args))
-        except HandleUnavailable as error:
+        except HandleRefused as error:
             raise CannotBeCleaned(error.identity, error.reason) from error
         if not parsed_args.wait:
             return 0

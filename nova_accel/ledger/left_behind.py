@@ -6,10 +6,10 @@ What was released on such a word is remembered: Nova goes on naming it as that s
 import sqlite3
 from dataclasses import dataclass
 
-from nova_accel.exception import HandleUnavailable
+from nova_accel.exception import HandleRefused
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.file import LedgerFile, now
-from nova_accel.ledger.operator import WHO, count_word, look_up
+from nova_accel.ledger.operator import count_word, look_up
 from nova_accel.ledger.rows import ENTRIES, entry, find, release
 from nova_accel.ledger.states import State
 from nova_accel.model import HandleId
@@ -37,13 +37,13 @@ class LeftBehind:
         :param server: in full, as a proof that it is the one that is meant
         :param purged: whether that Nova's database does not know the server is not against it
         :returns: the entry as it was before
-        :raises HandleUnavailable: when the ledger does not know it, or does not give it to that server
+        :raises HandleRefused: when the ledger does not know it, or does not give it to that server
         """
         with self._file.transaction() as connection:
             known = look_up(connection, identity)
             if known.state is not State.ASSIGNED or known.server != server:
                 whose = f" to server {known.server}" if known.state is State.ASSIGNED else ""
-                raise HandleUnavailable(identity, WHO, f"it is {known.state.value}{whose}, not assigned to {server}")
+                raise HandleRefused(identity, f"it is {known.state.value}{whose}, not assigned to {server}")
             connection.execute("UPDATE handle SET asked = ? WHERE identity = ?", (now(), identity))
             connection.execute(
                 "INSERT OR REPLACE INTO left_behind (identity, server, released, purged) VALUES (?, ?, 0, ?)",

@@ -6,15 +6,13 @@ table of transitions.
 
 import sqlite3
 
-from nova_accel.exception import HandleUnavailable
+from nova_accel.exception import HandleRefused
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.file import LedgerFile, now
 from nova_accel.ledger.rows import find
 from nova_accel.ledger.states import State
 
 _COUNTER = "operator"
-WHO = "the operator"
-"""In errors."""
 
 _CLEANABLE = (State.DIRTY, State.CLEANING, State.CLEAN_FAILED)
 
@@ -37,7 +35,7 @@ class OperatorsPart:
         One that is quarantined stays so: with another reason nova-compute would touch it again.
 
         :returns: the entry as it was before
-        :raises HandleUnavailable: when the ledger does not know it
+        :raises HandleRefused: when the ledger does not know it
         """
         with self._file.transaction() as connection:
             known = look_up(connection, identity)
@@ -50,7 +48,7 @@ class OperatorsPart:
         """Offer a drained handle again, once it is clean; one that is not drained stays as it is.
 
         :returns: the entry as it was before
-        :raises HandleUnavailable: when the ledger does not know it
+        :raises HandleRefused: when the ledger does not know it
         """
         with self._file.transaction() as connection:
             known = look_up(connection, identity)
@@ -63,15 +61,13 @@ class OperatorsPart:
 
         :param erase_foreign_data: take the operator's word as evidence that content which no server released may be erased
         :returns: the entry as it was before
-        :raises HandleUnavailable: when the ledger does not know it, or there is nothing to clean
+        :raises HandleRefused: when the ledger does not know it, or there is nothing to clean
         """
         with self._file.transaction() as connection:
             known = look_up(connection, identity)
             if known.state not in _CLEANABLE:
                 whose = f" to server {known.server}" if known.state is State.ASSIGNED else ""
-                raise HandleUnavailable(
-                    identity, WHO, f"it is {known.state.value}{whose}, so there is nothing to clean"
-                )
+                raise HandleRefused(identity, f"it is {known.state.value}{whose}, so there is nothing to clean")
             connection.execute("UPDATE handle SET asked = ?, failures = 0 WHERE identity = ?", (now(), identity))
             if erase_foreign_data and not known.may_be_erased:
                 connection.execute(
@@ -86,12 +82,12 @@ class OperatorsPart:
 
         :param who: in the operator's words, for the record
         :returns: the entry as it was before
-        :raises HandleUnavailable: when the ledger does not know it, nobody released it, or it is not waiting for that
+        :raises HandleRefused: when the ledger does not know it, nobody released it, or it is not waiting for that
         """
         with self._file.transaction() as connection:
             known = look_up(connection, identity)
             if known.state not in _CLEANABLE or not known.may_be_erased:
-                raise HandleUnavailable(identity, WHO, f"it is {known.state.value} and does not wait for a cleaner")
+                raise HandleRefused(identity, f"it is {known.state.value} and does not wait for a cleaner")
             connection.execute(
                 "UPDATE handle SET asked = ?, failures = 0, done_by = ? WHERE identity = ?", (now(), who, identity)
             )
@@ -107,11 +103,11 @@ class OperatorsPart:
 def look_up(connection: sqlite3.Connection, identity: str) -> Entry:
     """The entry that an operator means.
 
-    :raises HandleUnavailable: when there is none
+    :raises HandleRefused: when there is none
     """
     known = find(connection, identity)
     if known is None:
-        raise HandleUnavailable(identity, WHO, "the ledger of this host does not know it; see nova-accel device list")
+        raise HandleRefused(identity, "the ledger of this host does not know it; see nova-accel device list")
     return known
 
 

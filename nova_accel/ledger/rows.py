@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Any
 
-from nova_accel.exception import HandleUnavailable
+from nova_accel.exception import HandleRefused
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.file import now
 from nova_accel.ledger.states import Event, State, after
@@ -38,17 +38,33 @@ def find(connection: sqlite3.Connection, identity: str) -> Entry | None:
     return entry(row) if row else None
 
 
-def required(connection: sqlite3.Connection, handle: HandleId, wanted_by: str) -> Entry:
+def required(connection: sqlite3.Connection, handle: HandleId) -> Entry:
     """The entry of a handle.
 
-    :raises HandleUnavailable: when there is none, or it is of another resource class
+    :raises HandleRefused: when there is none, or it is of another resource class
     """
     known = find(connection, handle.identity)
     if known is None:
-        raise HandleUnavailable(handle.identity, wanted_by, "this host has never offered it")
+        raise HandleRefused(handle.identity, "this host has never offered it")
     if known.handle != handle:
-        raise HandleUnavailable(handle.identity, wanted_by, f"this host has it as {known.handle.resource_class}")
+        raise HandleRefused(handle.identity, f"this host has it as {known.handle.resource_class}")
     return known
+
+
+def insert(connection: sqlite3.Connection, handle: HandleId, provider: str, reason: str) -> None:
+    """Note a handle as dirty, unless it is known."""
+    connection.execute(
+        "INSERT OR IGNORE INTO handle (identity, resource_class, provider, state, reason, since) VALUES (?,?,?,?,?,?)",
+        (handle.identity, handle.resource_class, provider, State.DIRTY.value, reason, now()),
+    )
+
+
+def note_clean(connection: sqlite3.Connection, handle: HandleId, how: str) -> None:
+    """Note how a handle was proven clean; whatever was wanted to that end is fulfilled with it."""
+    connection.execute(
+        "UPDATE handle SET cleaned = ?, asked = NULL, failures = 0, retry_at = NULL, done_by = NULL WHERE identity = ?",
+        (f"{now()}: {how}", handle.identity),
+    )
 
 
 def release(connection: sqlite3.Connection, handle: HandleId, server: str, evidence: str) -> None:
@@ -72,7 +88,7 @@ def apply(
 
     :raises nova_accel.ledger.states.IllegalTransition: when the event cannot happen now
     """
-    state = required(connection, handle, "nobody").state
+    state = required(connection, handle).state
     connection.execute(
         "UPDATE handle SET state = ?, server = ?, released = ?, reason = ?, since = ? WHERE identity = ?",
         (after(str(handle), state, event).value, server, released, reason, now(), handle.identity),

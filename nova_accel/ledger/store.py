@@ -1,17 +1,17 @@
 """Reads and writes the ledger. Each method is one transaction, on disk when it returns."""
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
-from nova_accel.exception import HandleUnavailable
+from nova_accel.exception import HandleRefused, HandleUnavailable
 from nova_accel.ledger import left_behind
 from nova_accel.ledger.age import Age
+from nova_accel.ledger.claimable import refuse_unless_claimable, who_has
 from nova_accel.ledger.cleanings import Cleanings
 from nova_accel.ledger.entry import DRAINED_BEFORE, QUARANTINED, Entry
-from nova_accel.ledger.file import LedgerFile, now
+from nova_accel.ledger.file import LedgerFile
 from nova_accel.ledger.left_behind import LeftBehind
 from nova_accel.ledger.operator import OperatorsPart
-from nova_accel.ledger.rows import ENTRIES, apply, entry, find, release, required
+from nova_accel.ledger.rows import ENTRIES, apply, entry, find, insert, note_clean, release, required
 from nova_accel.ledger.sightings import Sightings
 from nova_accel.ledger.states import Event, State
 from nova_accel.model import HandleId
@@ -55,7 +55,7 @@ class Ledger:
     def add(self, handle: HandleId, provider: str, reason: str) -> None:
         """Note a handle that was never offered before, as dirty; one that is known stays as it is."""
         with self._file.transaction() as connection:
-            _insert(connection, handle, provider, reason)
+            insert(connection, handle, provider, reason)
 
     def move(self, handle: HandleId, provider: str) -> None:
         """Note that a handle which no server has is of another resource class or provider now: its label was changed."""
@@ -71,13 +71,14 @@ class Ledger:
         """Note that a server has a handle, as Nova says, which this ledger did not know: it was lost, or is an older copy.
 
         :raises HandleUnavailable: when another server has it, or it is being cleaned after one
+        :raises HandleRefused: when it is of another resource class by this ledger
         """
         with self._file.transaction() as connection:
             known = find(connection, handle.identity)
             if known is None:
-                _insert(connection, handle, provider, "")
+                insert(connection, handle, provider, "")
             elif known.may_be_erased or (known.state is State.ASSIGNED and known.server != server):
-                raise HandleUnavailable(handle.identity, server, _who_has(known))
+                raise HandleUnavailable(handle.identity, server, who_has(known))
             adopted = known is None or known.state is not State.ASSIGNED
             if adopted:
                 apply(connection, handle, Event.ADOPT, server=server, released=None)
@@ -88,7 +89,7 @@ class Ledger:
     def hand_on(self, handle: HandleId, server: str, owner: str) -> None:
         """Note that another server has what this ledger gave to one that is gone: it is older than that; nothing is released by it."""
         with self._file.transaction() as connection:
-            known = required(connection, handle, owner)
+            known = required(connection, handle)
             is_meant = known.state is State.ASSIGNED and known.server == server
             if is_meant:
                 apply(connection, handle, Event.RELEASE, server=None, released=None)
@@ -105,9 +106,7 @@ class Ledger:
         :raises nova_accel.exception.LedgerError: also when this turns out to be an older copy of the ledger
         """
         with self._file.transaction() as connection:
-            entries = [required(connection, handle, server) for handle in handles]
-            for one in entries:
-                _refuse_unless_claimable(one, server)
+            entries = [refuse_unless_claimable(connection, handle, server) for handle in handles]
             fresh = tuple(one.handle for one in entries if one.state is not State.ASSIGNED)
             for handle in fresh:
                 apply(connection, handle, Event.CLAIM, server=server, released=None)
@@ -123,7 +122,7 @@ class Ledger:
         """
         with self._file.connection() as connection:
             for handle in handles:
-                _refuse_unless_claimable(required(connection, handle, server), server)
+                refuse_unless_claimable(connection, handle, server)
 
     def give_back(self, handles: Iterable[HandleId], server: str, doubts: Mapping[HandleId, str] | None = None) -> None:
         """Undo a claim whose handles never reached a guest.
@@ -132,7 +131,7 @@ class Ledger:
         """
         with self._file.transaction() as connection:
             for handle in handles:
-                if required(connection, handle, server).server != server:
+                if required(connection, handle).server != server:
                     continue
                 apply(connection, handle, Event.GIVE_BACK, server=None, released=None)
                 if doubts and handle in doubts:
@@ -156,7 +155,7 @@ class Ledger:
     def release_one(self, handle: HandleId, server: str, evidence: str) -> None:
         """Note that a server is done with one of its handles; nothing when it does not have it any more."""
         with self._file.transaction() as connection:
-            known = required(connection, handle, server)
+            known = required(connection, handle)
             if known.state is State.ASSIGNED and known.server == server:
                 release(connection, handle, server, evidence)
 
@@ -165,7 +164,7 @@ class Ledger:
         with self._file.transaction() as connection:
             apply(connection, handle, Event.FOUND_ZERO, server=None, released=None)
             connection.execute("UPDATE handle SET unproven = 0 WHERE identity = ?", (handle.identity,))
-            _note_clean(connection, handle, "read as a whole, all zero")
+            note_clean(connection, handle, "read as a whole, all zero")
 
     def host_used_it(self, handle: HandleId, reason: str) -> None:
         """Note that nothing is proven any more about an available handle, because the host used it or it was away."""
@@ -175,12 +174,12 @@ class Ledger:
     def start_cleaning(self, handle: HandleId) -> None:
         """Note that a released handle is being erased from now on.
 
-        :raises HandleUnavailable: when nobody released it
+        :raises HandleRefused: when nobody released it
         """
         with self._file.transaction() as connection:
-            known = required(connection, handle, "the cleaner")
+            known = required(connection, handle)
             if not known.may_be_erased:
-                raise HandleUnavailable(handle.identity, "the cleaner", "nobody released it, so it must not be erased")
+                raise HandleRefused(handle.identity, "nobody released it, so it must not be erased")
             apply(connection, handle, Event.CLEAN, server=known.server, released=known.released, reason="being cleaned")
             connection.execute("UPDATE handle SET asked = NULL, retry_at = NULL WHERE identity = ?", (handle.identity,))
 
@@ -192,7 +191,7 @@ class Ledger:
         """
         with self._file.transaction() as connection:
             apply(connection, handle, Event.CLEANED, server=None, released=None)
-            _note_clean(connection, handle, how)
+            note_clean(connection, handle, how)
             connection.execute("UPDATE handle SET unproven = ? WHERE identity = ?", (unproven, handle.identity))
 
     def cleaning_failed(self, handle: HandleId, reason: str, retry_at: str | None = None) -> None:
@@ -201,7 +200,7 @@ class Ledger:
         :param retry_at: when nova-compute tries again by itself; None when it does not
         """
         with self._file.transaction() as connection:
-            known = required(connection, handle, "the cleaner")
+            known = required(connection, handle)
             apply(
                 connection, handle, Event.CLEANING_FAILED, server=known.server, released=known.released, reason=reason
             )
@@ -213,7 +212,7 @@ class Ledger:
     def wiped(self, handle: HandleId, how: str) -> None:
         """Note that a handle was proven clean, and stays the server's that has it."""
         with self._file.transaction() as connection:
-            _note_clean(connection, handle, how)
+            note_clean(connection, handle, how)
             connection.execute("UPDATE handle SET reason = '' WHERE identity = ?", (handle.identity,))
 
     def wiping_failed(self, handle: HandleId, reason: str) -> None:
@@ -229,7 +228,7 @@ class Ledger:
         A wish to have it cleaned that came while it hung is forgotten; why an operator had drained it before is kept.
         """
         with self._file.transaction() as connection:
-            former = required(connection, handle, "the cleaner").drained_by_operator
+            former = required(connection, handle).drained_by_operator
             before = f"{DRAINED_BEFORE}{former}" if former is not None else ""
             connection.execute(
                 "UPDATE handle SET drained = ?, asked = NULL, retry_at = NULL WHERE identity = ?",
@@ -260,7 +259,7 @@ class Ledger:
         if found:
             with self._file.transaction() as connection:
                 for one in found:
-                    if required(connection, one.handle, "nobody").state is State.AVAILABLE:
+                    if required(connection, one.handle).state is State.AVAILABLE:
                         why = "its last server is gone, and it was not erased then: clean_methods was none"
                         apply(connection, one.handle, Event.HOST_USED_IT, server=None, released=why, reason=why)
         return len(found)
@@ -302,34 +301,3 @@ class Ledger:
                 " WHERE identity = ?",
                 (reason, handle.identity),
             )
-
-
-def _note_clean(connection: sqlite3.Connection, handle: HandleId, how: str) -> None:
-    connection.execute(
-        "UPDATE handle SET cleaned = ?, asked = NULL, failures = 0, retry_at = NULL, done_by = NULL WHERE identity = ?",
-        (f"{now()}: {how}", handle.identity),
-    )
-
-
-def _insert(connection: sqlite3.Connection, handle: HandleId, provider: str, reason: str) -> None:
-    connection.execute(
-        "INSERT OR IGNORE INTO handle (identity, resource_class, provider, state, reason, since) VALUES (?,?,?,?,?,?)",
-        (handle.identity, handle.resource_class, provider, State.DIRTY.value, reason, now()),
-    )
-
-
-def _refuse_unless_claimable(one: Entry, server: str) -> None:
-    if one.state is State.ASSIGNED and one.server == server:
-        if one.is_quarantined:
-            raise HandleUnavailable(one.handle.identity, server, f"it is {one.drained}")
-        return
-    if one.state is State.AVAILABLE and one.drained is not None:
-        raise HandleUnavailable(one.handle.identity, server, f"it is drained ({one.drained})")
-    if one.state is not State.AVAILABLE:
-        raise HandleUnavailable(one.handle.identity, server, _who_has(one))
-
-
-def _who_has(one: Entry) -> str:
-    whose = f" to server {one.server}" if one.state is State.ASSIGNED else ""
-    why = f" ({one.reason})" if one.reason else ""
-    return f"it is {one.state.value}{whose}{why}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from oslo_log import log as logging
 
-from nova_accel.exception import AccelError, HandleUnavailable
+from nova_accel.exception import AccelError, HandleRefused, HandleUnavailable
 from nova_accel.facts import pci
 from nova_accel.host import Host
 from nova_accel.ledger.entry import Entry, Sighting
@@ -106,7 +106,7 @@ class Reconciler:
             return False
         try:
             self._ledger.adopt(handle, provider, server)
-        except HandleUnavailable as error:
+        except (HandleRefused, HandleUnavailable) as error:
             self._tell(handle, server, str(error))
             return False
         LOG.warning("Nova gave %s to server %s, and the ledger did not know it: noted as that server's", handle, server)

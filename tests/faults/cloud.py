@@ -20,6 +20,7 @@ from nova_accel.ledger import file as ledger_file
 from nova_accel.ledger import rows, store
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import Event, State
+from nova_accel.model import HandleId
 from tests.fakes.host import FakeSsd
 from tests.fakes.pmem import FakeNamespace
 from tests.faults.hypervisor import METHODS, KeptConnection
@@ -146,7 +147,7 @@ class Cloud(base.AccelTestCase):
     def _trap_transitions(self) -> None:
         """Have each transaction of the ledger spring the trap before its commit and after it, for what it did."""
         done: list[str] = []
-        after, transaction, refuse = rows.after, ledger_file.LedgerFile.transaction, store._refuse_unless_claimable
+        after, transaction, refuse = rows.after, ledger_file.LedgerFile.transaction, store.refuse_unless_claimable
         trap = self._trap
 
         def noted(handle: str, state: State, event: Event) -> State:
@@ -154,11 +155,12 @@ class Cloud(base.AccelTestCase):
             done.append(transition(state, event))
             return following
 
-        def claimable(one: Entry, server: str) -> None:
+        def claimable(connection: sqlite3.Connection, handle: HandleId, server: str) -> Entry:
             # A claim that is repeated changes nothing in the ledger, so it does not ask what follows.
-            refuse(one, server)
+            one = refuse(connection, handle, server)
             if one.state is State.ASSIGNED:
                 done.append(transition(State.ASSIGNED, Event.CLAIM))
+            return one
 
         @contextmanager
         def trapped(*args: Any, **kwargs: Any) -> Any:
@@ -171,7 +173,7 @@ class Cloud(base.AccelTestCase):
                 trap.spring(Point(what, AFTER))
 
         self._replace(rows, "after", noted)
-        self._replace(store, "_refuse_unless_claimable", claimable)
+        self._replace(store, "refuse_unless_claimable", claimable)
         self._replace(ledger_file.LedgerFile, "transaction", trapped)
 
 

@@ -11,7 +11,7 @@ from nova_accel.cleaning import attempt, progress
 from nova_accel.cleaning.cleaner import Cleaner, Policy
 from nova_accel.cleaning.eraser import Proof
 from nova_accel.cleaning.record import RecordFile
-from nova_accel.exception import CleaningFailed, DeviceLost, HandleUnavailable
+from nova_accel.exception import CleaningFailed, DeviceLost, HandleRefused, HandleUnavailable
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import AttachHandle, HandleKind
@@ -219,7 +219,7 @@ def test_what_others_have_not_cleaned_well_stays_reserved(case):
 
 
 def test_what_a_server_has_cannot_be_said_to_be_cleaned(case):
-    with pytest.raises(HandleUnavailable, match="it is assigned and does not wait for a cleaner"):
+    with pytest.raises(HandleRefused, match="it is assigned and does not wait for a cleaner"):
         case().ledger.operator.done_by("SN1", "the robot")
 
 

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from nova_accel.exception import HandleUnavailable, LedgerError
+from nova_accel.exception import HandleRefused, HandleUnavailable, LedgerError
 from nova_accel.ledger.states import _AFTER, Event, IllegalTransition, State, after
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId
@@ -67,8 +67,15 @@ def test_a_released_handle_is_nobodys_until_it_was_cleaned(ledger):
 
 def test_what_nobody_released_must_not_be_erased(ledger):
     ledger.host_used_it(A, "mounted")
-    with pytest.raises(HandleUnavailable, match="nobody released it"):
+    with pytest.raises(HandleRefused, match="A: nobody released it"):
         ledger.start_cleaning(A)
+
+
+def test_a_handle_is_not_adopted_as_one_of_another_resource_class(ledger):
+    before = ledger.entries()
+    with pytest.raises(HandleRefused, match="this host has it as CUSTOM_SSD"):
+        ledger.adopt(HandleId("CUSTOM_SSD_FAST", A.identity), "ssd_A", "one")
+    assert ledger.entries() == before
 
 
 def test_a_handle_that_is_known_is_not_added_again(ledger):
@@ -178,7 +185,7 @@ class Handles(RuleBasedStateMachine):
         args = ("why",) if step in ("cleaned", "cleaning_failed", "host_used_it") else ()
         try:
             getattr(self.ledger, step)(A, *args)
-        except (IllegalTransition, HandleUnavailable):
+        except (IllegalTransition, HandleRefused):
             return
         if step in ("found_zero", "cleaned"):
             self.clean = True

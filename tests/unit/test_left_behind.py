@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from nova_accel.exception import HandleUnavailable
+from nova_accel.exception import HandleRefused, HandleUnavailable
 from nova_accel.ledger.left_behind import Wish
 from nova_accel.ledger.store import Ledger
 from nova_accel.virt.evidence import MigrationFacts, ServerFacts
@@ -195,7 +195,7 @@ def test_what_cannot_be_asked_now_is_asked_again(bench, monkeypatch):
 )
 def test_the_server_has_to_be_named_in_full(bench, identity, server, why):
     changes = bench.service.ledger.operator.changes()
-    with pytest.raises(HandleUnavailable, match=why):
+    with pytest.raises(HandleRefused, match=why):
         bench.service.ledger.left_behind.ask(identity, server)
     assert bench.service.ledger.operator.changes() == changes
     assert bench.service.ledger.left_behind.wishes() == ()

@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from nova_accel.cleaning.eraser import Proof
 from nova_accel.cleaning.pmem import NamespaceEraser
 from nova_accel.cleaning.ssd import SsdEraser
-from nova_accel.ledger import store
+from nova_accel.ledger import claimable
 from tests.unit.laws.machine import Host
 
 EXAMPLES = int(os.environ.get("NOVA_ACCEL_LAWS_EXAMPLES", "0"))
@@ -47,6 +47,6 @@ def test_a_cleaner_that_does_nothing_breaks_a_law(monkeypatch):
 
 
 def test_a_claim_that_ignores_use_breaks_a_law(monkeypatch):
-    monkeypatch.setattr(store, "_refuse_unless_claimable", lambda one, server: None)
+    monkeypatch.setattr(claimable, "_why_not", lambda one, server: "")
     with pytest.raises(BaseException, match=r"is given|noted for|there can be no"):
         run_state_machine_as_test(Host, settings=sabotaged)
