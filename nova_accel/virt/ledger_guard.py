@@ -59,14 +59,19 @@ class LedgerGuard:
         return doubted or before is not None
 
     def _make_usable(self) -> bool:
+        is_new = self._begin_anew_if_damaged()
+        doubted = self._doubt_if_older()
+        return is_new or doubted
+
+    def _begin_anew_if_damaged(self) -> bool:
         try:
             self._ledger.probe()
         except LedgerDamaged as error:
             aside = self._ledger.set_aside()
             LOG.error("The ledger is damaged: it is %s now, and a new one is begun: %s", aside, error)
             self._ledger.probe()
-            return self._doubt_if_older() or True
-        return self._doubt_if_older()
+            return True
+        return False
 
     def _doubt_if_older(self) -> bool:
         missing = self._ledger.age.claims_missing()
