@@ -108,9 +108,9 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
         :raises nova.exception.InternalError: when they could not be proven clean
         """
-        if self._accel and self._starts and instance.task_state == task_states.REBUILD_SPAWNING:
+        if self._starts and instance.task_state == task_states.REBUILD_SPAWNING:
             with refusals.of_a_start(instance):
-                self._accel.rebuild(self._starts.handles(instance), instance.uuid)
+                self._starts.prepare_rebuild(instance)
         super().spawn(context, instance, *args, **kwargs)
 
     def rebuild(self, context: Any, instance: Any, *args: Any, evacuate: bool = False, **kwargs: Any) -> None:

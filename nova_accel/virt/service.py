@@ -8,9 +8,8 @@ from oslo_log import log as logging
 from nova_accel.cleaning import assembly
 from nova_accel.conf import Settings
 from nova_accel.drivers.base import Driver
-from nova_accel.exception import AccelError, HandleUnavailable
+from nova_accel.exception import AccelError
 from nova_accel.host import Host
-from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, HandleKind
 from nova_accel.provider_tree.plan import ProviderPlan
@@ -26,6 +25,7 @@ from nova_accel.virt.left_behind import OperatorsWord
 from nova_accel.virt.leftovers import Leftovers
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.plans import Plans
+from nova_accel.virt.rebuilds import Rebuilds
 from nova_accel.virt.reconcile import Reconciler
 from nova_accel.virt.release import Releaser
 from nova_accel.virt.save_room import SaveRoom
@@ -36,7 +36,6 @@ LOG = logging.getLogger(__name__)
 _OPERATOR_POLL_S = 3.0
 _ROUND_S = 60.0
 """At most so long from one round to the next; how often the host is looked at is for the operator to say."""
-_OTHERS_ERASE = "[nova_accel] one_time_use is set, so nova-compute erases nothing; on_rebuild = keep rebuilds with what is on its devices"
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -90,6 +89,13 @@ class AccelService:
         self._background: Callable[[Callable[[], None]], None] = _at_once
         self._plans = Plans(self.ledger)
         self._unbacked = Unbacked(self.ledger, self._plans, nova.consumers)
+        self.rebuilds = Rebuilds(
+            self.ledger,
+            self.releaser,
+            self._unbacked,
+            erases=settings.on_rebuild != "keep" and settings.clean_methods != ("none",),
+            others_erase=settings.one_time_use,
+        )
         self._forgotten = Forgotten(self.ledger, self._plans, nova)
         self._nova_has_begun = False
         """Whether Nova has asked for our providers since the start: only then has it taken this host for the one that it knows."""
@@ -149,37 +155,6 @@ class AccelService:
     def release(self, server: str, evidence: str) -> None:
         """Release what a server has, and begin to clean it. If that fails the server's deletion goes on: the next rounds try again."""
         self._guarded(lambda: self._release(server, evidence), f"releasing the devices of server {server}")
-
-    def note_rebuild(self, server: str) -> None:
-        """Take notice that a server is being rebuilt: Nova gives its allocation back if that fails, however early."""
-        self._unbacked.note_rebuild(server)
-
-    def rebuild(self, handles: Collection[HandleId], server: str) -> None:
-        """Erase what a server has and keeps, because it is rebuilt; nothing where the operator wants it kept, or nothing ever erased.
-
-        :raises AccelError: when one could not be proven clean
-        """
-        self._unbacked.note_rebuild(server)
-        if not handles or not self._erases_for_rebuild:
-            return
-        entries = self.ledger.entries()
-        # What it gets only now, on another host than before, is clean.
-        had = [
-            one
-            for one in handles
-            if one in entries and entries[one].server == server and entries[one].state is State.ASSIGNED
-        ]
-        if had and (why := self.why_no_rebuild()):
-            raise HandleUnavailable(had[0].identity, server, why)
-        self.releaser.wipe(had, server)
-
-    def why_no_rebuild(self) -> str:
-        """Why a server that has devices of this host cannot be rebuilt on it; empty when it can."""
-        return _OTHERS_ERASE if self._settings.one_time_use and self._erases_for_rebuild else ""
-
-    @property
-    def _erases_for_rebuild(self) -> bool:
-        return self._settings.on_rebuild != "keep" and self._settings.clean_methods != ("none",)
 
     def work(self, *, look: bool = True) -> None:
         """One round: look, release what servers left behind, begin to clean, and tell Nova if anything changed.

@@ -110,7 +110,7 @@ class Starts:
 
         :raises AccelError: why not
         """
-        self._accel.note_rebuild(instance.uuid)
+        self._accel.rebuilds.note(instance.uuid)
         has = self._foreseen_without_move(instance) if nova_private.move_concerns_us(instance) else None
         if has is not None:
             # Of a move that failed before it began: Nova would start the server with what that was to get, and keep that.
@@ -118,8 +118,14 @@ class Starts:
         else:
             has = self.handles(instance)
             self._accel.guests.foresee(has, instance.uuid)
-        if has and (why := self._accel.why_no_rebuild()):
-            raise HandleUnavailable(has[0].identity, instance.uuid, why)
+        self._accel.rebuilds.refuse_if_impossible(has, instance.uuid)
+
+    def prepare_rebuild(self, instance: Any) -> None:
+        """Erase what a server keeps that is being rebuilt, unless the operator wants it kept.
+
+        :raises AccelError: when it could not be proven clean
+        """
+        self._accel.rebuilds.erase(self.handles(instance), instance.uuid)
 
     def _foreseen_without_move(self, instance: Any) -> list[HandleId] | None:
         """What a server has whatever a move says of after, if it could be started with that."""

@@ -7,7 +7,7 @@ import pytest
 from nova_accel.exception import CleaningFailed, ConfigurationError, DeviceLost, HandleUnavailable
 from tests.fakes.host import FakeSsd
 from tests.unit.conftest import ssd_handle
-from tests.unit.test_service import ONE, OTHER, SERVER, classes, start
+from tests.unit.one_host import ONE, OTHER, SERVER, classes, start
 
 SECRET = {0: b"of the server before", 1 << 30: b"more"}
 
@@ -94,18 +94,18 @@ def test_a_rebuild_erases_nothing_where_nova_compute_is_not_to(make_bench, setti
     bench = make_bench(FakeSsd(ONE, "SN1"), options=replace(settings, **options))
     start(bench, "SN1")
     bench.host.ssds[ONE].content = dict(SECRET)
-    assert bool(bench.service.why_no_rebuild()) is refused
+    assert bool(bench.service.rebuilds.why_not()) is refused
     if refused:
         with pytest.raises(HandleUnavailable, match="on_rebuild = keep"):
-            bench.service.rebuild([ssd_handle("SN1")], SERVER)
-        bench.service.rebuild([ssd_handle("SN1")], OTHER)  # one that comes here only now, as by an evacuation
+            bench.service.rebuilds.erase([ssd_handle("SN1")], SERVER)
+        bench.service.rebuilds.erase([ssd_handle("SN1")], OTHER)  # one that comes here only now, as by an evacuation
     else:
-        bench.service.rebuild([ssd_handle("SN1")], SERVER)
+        bench.service.rebuilds.erase([ssd_handle("SN1")], SERVER)
     assert bench.host.ssds[ONE].content == SECRET
 
 
 def test_a_rebuild_is_refused_nowhere_else(make_bench):
-    assert make_bench().service.why_no_rebuild() == ""
+    assert make_bench().service.rebuilds.why_not() == ""
 
 
 def test_the_limit_for_wear_is_the_operators(make_bench, settings):
@@ -157,13 +157,13 @@ def test_what_nova_allocates_no_more_after_a_rebuild_failed_is_reserved_while_it
     handle = ssd_handle("SN1")
     classes(bench, {handle})
     with pytest.raises(CleaningFailed):
-        bench.service.rebuild([handle], SERVER)
+        bench.service.rebuilds.erase([handle], SERVER)
     bench.given_back.add(SERVER)
     bench.service.work()
     (part,) = classes(bench, {handle})
     assert (part.total, part.reserved, part.resources) == (1, 1, {handle})
     bench.host.ssds[ONE].erases = True
-    bench.service.rebuild([handle], SERVER)
+    bench.service.rebuilds.erase([handle], SERVER)
     bench.service.work()
     (part,) = classes(bench, {handle})
     assert (part.reserved, part.resources) == (1, {handle}), "a rebuild allocates nothing"

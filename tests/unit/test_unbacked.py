@@ -5,7 +5,7 @@ import pytest
 from nova_accel.ledger.states import State
 from tests.fakes.pmem import FakeNamespace
 from tests.unit.conftest import ssd_handle
-from tests.unit.test_service import ONE, OTHER, SERVER, TWO, ssd, start, start_with
+from tests.unit.one_host import ONE, OTHER, SERVER, TWO, ssd, start, start_with
 
 BOTH = {"SN1": 0, "SN2": 0}
 
@@ -35,14 +35,14 @@ def asked_in_a_round(bench):
 
 
 def test_what_has_its_allocation_is_not_reserved(bench):
-    bench.service.rebuild([ssd_handle("SN1")], SERVER)
+    bench.service.rebuilds.erase([ssd_handle("SN1")], SERVER)
     assert reserved(bench) == BOTH
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_rebuild_that_fails_after_the_devices_were_erased(bench, times):
     assert reserved(bench) == BOTH
-    bench.service.rebuild([ssd_handle("SN1")], SERVER)
+    bench.service.rebuilds.erase([ssd_handle("SN1")], SERVER)
     assert reserved(bench) == BOTH, "it is going on"
     bench.given_back.add(SERVER)
     for _ in range(times):
@@ -61,7 +61,7 @@ def test_placement_is_asked_about_everything_once_and_then_about_what_was_rebuil
     bench.service.providers("node", [])
     assert asked_in_a_round(bench) == 2
     assert asked_in_a_round(bench) == 0
-    bench.service.rebuild([ssd_handle("SN1")], SERVER)
+    bench.service.rebuilds.erase([ssd_handle("SN1")], SERVER)
     assert asked_in_a_round(bench) == 1
     bench.service.release(SERVER, "Nova deleted it")
     assert asked_in_a_round(bench) == 0
@@ -86,13 +86,13 @@ def test_what_another_server_has_of_the_same_region_does_not_stand_for_it(make_b
     start_with(bench, [two], OTHER)
     assert list(reserved(bench).values()) == [0]
     bench.given_back.add(SERVER)
-    bench.service.rebuild([one], SERVER)
+    bench.service.rebuilds.erase([one], SERVER)
     assert list(reserved(bench).values()) == [1]
 
 
 def test_what_may_be_of_its_migration_stands_for_it(bench, monkeypatch):
     """The way back from a move would fail if it were reserved."""
-    bench.service.rebuild([ssd_handle("SN1")], SERVER)
+    bench.service.rebuilds.erase([ssd_handle("SN1")], SERVER)
     monkeypatch.setattr(bench.service._unbacked, "_consumers", lambda _: ["33333333-3333-4333-8333-333333333333"])
     assert reserved(bench) == BOTH
 

@@ -133,7 +133,7 @@ class Servers(Base):
 
     def _rebuild(self, server):
         try:
-            self.world.up.rebuild(server.handles, server.uuid)
+            self.world.up.rebuilds.erase(server.handles, server.uuid)
         except AccelError as error:
             self.refused(error)
             return False
