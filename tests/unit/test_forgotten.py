@@ -6,7 +6,7 @@ from nova_accel.provider_tree import names
 from nova_accel.provider_tree.apply import Leftover
 from nova_accel.virt.forgotten import Forgotten
 from nova_accel.virt.nova_side import NovaSide
-from tests.unit.test_service import ONE, SERVER, TWO, providers, ssd, start
+from tests.unit.one_host import ONE, SERVER, TWO, providers, ssd, start
 
 MIGRATION = "33333333-3333-4333-8333-333333333333"
 PROVIDERS = {

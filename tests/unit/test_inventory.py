@@ -4,7 +4,7 @@ import threading
 
 from nova_accel.discovery.candidate import Snapshot
 from nova_accel.virt.inventory import Inventory
-from tests.unit.test_service import ONE, SERVER, providers, ssd, start
+from tests.unit.one_host import ONE, SERVER, providers, ssd, start
 
 
 def test_of_two_looks_at_once_the_later_one_counts(make_bench, monkeypatch):

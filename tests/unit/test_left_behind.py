@@ -10,7 +10,7 @@ from nova_accel.ledger.store import Ledger
 from nova_accel.virt.evidence import MigrationFacts, ServerFacts
 from nova_accel.virt.reconcile import Claims, Moved
 from tests.unit.conftest import ssd_handle
-from tests.unit.test_service import ONE, OTHER, SERVER, ssd, start
+from tests.unit.one_host import ONE, OTHER, SERVER, ssd, start
 
 A = ssd_handle("SN1")
 DATA = {4096: b"the only copy, or not"}

@@ -68,6 +68,14 @@ def customs_of(device: Device) -> set[str]:
     return traits | {handle.id.resource_class for handle in device.handles}
 
 
+def test_provider_names_fit_placement_whatever_the_serial():
+    assert provider("node", ("ssd", "SN1")) == "node_accel_ssd_SN1"
+    long = provider("n" * 190, ("ssd", "SN1"))
+    assert len(long) == 200
+    assert long != provider("n" * 190, ("ssd", "SN2"))
+    assert names.suffix("ssd", "SN 1") != names.suffix("ssd", "SN_1")
+
+
 @given(NODES, DEVICES)
 @hard
 def test_a_providers_name_fits_placement_and_its_uuid_follows_from_it(node, device):

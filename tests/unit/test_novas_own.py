@@ -7,7 +7,7 @@ import pytest
 
 from nova_accel.exception import HandleUnavailable, LedgerError
 from nova_accel.virt import claimed
-from tests.unit.test_service import ONE, OTHER, SERVER, ssd, start
+from tests.unit.one_host import ONE, OTHER, SERVER, ssd, start
 
 NATIVE = f"""<domain><devices><hostdev mode='subsystem' type='pci' managed='yes'><source>
 <address domain='0x0000' bus='0x{ONE[5:7]}' slot='0x{ONE[8:10]}' function='0x{ONE[11:]}'/></source></hostdev></devices></domain>"""

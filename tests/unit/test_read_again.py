@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.host import FakeHost
 from tests.unit.conftest import DELETED
-from tests.unit.test_service import ONE, SERVER, ssd, start
+from tests.unit.one_host import ONE, SERVER, ssd, start
 
 
 @pytest.fixture

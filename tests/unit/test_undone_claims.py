@@ -4,7 +4,7 @@ import pytest
 
 from nova_accel.exception import HandleUnavailable, PrivilegedCallError
 from tests.unit.conftest import ssd_handle
-from tests.unit.test_service import ONE, TWO, classes, ssd, start
+from tests.unit.one_host import ONE, TWO, classes, ssd, start
 
 
 @pytest.fixture

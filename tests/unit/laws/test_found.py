@@ -9,7 +9,7 @@ from nova_accel.virt.unbacked import Unbacked
 from tests.fakes.host import FakeSsd
 from tests.unit.laws.machine import Host
 from tests.unit.laws.world import PMEM, SSD
-from tests.unit.test_service import ONE, SERVER, ssd, start, xml_of
+from tests.unit.one_host import ONE, SERVER, ssd, start, xml_of
 
 
 @pytest.fixture
