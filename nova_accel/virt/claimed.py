@@ -7,7 +7,7 @@ from typing import Any
 from nova_accel.exception import HandleUnavailable, LedgerError
 from nova_accel.model import HandleId
 from nova_accel.request import flavor, order
-from nova_accel.virt import nova_private
+from nova_accel.virt import nova_database
 
 _OURS = ("CUSTOM_SSD", "CUSTOM_PMEM_NAMESPACE_")
 """How the classes begin that are offered by drivers of ours, where the ledger does not say."""
@@ -24,7 +24,7 @@ def handles(instance: Any, resources: Iterable[Any], ours_now: Callable[[], Set[
     resources, asked = list(resources), flavor.asked(instance.flavor.extra_specs)
     if not resources and not asked:
         return []
-    found = [HandleId(one.resource_class, one.identifier) for one in resources if not nova_private.is_novas_own(one)]
+    found = [HandleId(one.resource_class, one.identifier) for one in resources if not nova_database.is_novas_own(one)]
     # Also those of which a ledger that was lost knows nothing: the server must not start without them.
     of_found = {handle.resource_class for handle in found}
     unreadable: LedgerError | None = None
@@ -33,7 +33,7 @@ def handles(instance: Any, resources: Iterable[Any], ours_now: Callable[[], Set[
     except LedgerError as error:  # a server that has nothing to do with us is not to wait for it
         ours, unreadable = {name for name in asked if name.startswith(_OURS)} | of_found, error
     wanted = Counter({name: asked[name] for name in ours & asked.keys()})
-    wanted -= Counter(one.resource_class for one in resources if nova_private.is_novas_own(one))
+    wanted -= Counter(one.resource_class for one in resources if nova_database.is_novas_own(one))
     if Counter(handle.resource_class for handle in found) != wanted:
         if unreadable is not None:
             raise unreadable

@@ -15,7 +15,7 @@ from nova_accel.drivers import loading
 from nova_accel.exception import AccelError, ConfigurationError, NotALedger
 from nova_accel.host import Host, LocalHost
 from nova_accel.provider_tree import apply
-from nova_accel.virt import nova_private, other_owners, refusals, suspend
+from nova_accel.virt import nova_database, nova_private, other_owners, refusals, suspend
 from nova_accel.virt.applier import Applier
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.service import AccelService
@@ -156,7 +156,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         :raises nova.exception.InstanceFaultRollback: when it has persistent memory that is not to be saved or has no room, or its
             guest does not let go of a device; the server goes on as before
         """
-        if not self._accel or not nova_private.has_devices_of_ours(instance):
+        if not self._accel or not nova_database.has_devices_of_ours(instance):
             super().suspend(context, instance)
             return
         try:
@@ -175,7 +175,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         :raises nova.exception.InstanceFaultRollback: when it cannot have them; it stays suspended, with all that was saved of it
         :raises nova.exception.InternalError: when it runs without them and could not be saved again
         """
-        if not self._starts or not nova_private.has_devices_of_ours(instance):
+        if not self._starts or not nova_database.has_devices_of_ours(instance):
             super().resume(context, instance, *args, **kwargs)
             return
         try:
@@ -257,13 +257,13 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         return NovaSide(
             host=host,
             domains=lambda: other_owners.domains(self),
-            facts=nova_private.server_facts,
+            facts=nova_database.server_facts,
             changed=lambda: nova_private.update_placement(self.virtapi, self.get_available_nodes()),
             consumers=lambda leftover: nova_private.consumers(self.virtapi, leftover),
             others=lambda: other_owners.others(self),
-            forgotten=nova_private.forgotten,
-            claims=lambda: nova_private.claims(host),
-            claimants=lambda: nova_private.claimants(host),
+            forgotten=nova_database.forgotten,
+            claims=lambda: nova_database.claims(host),
+            claimants=lambda: nova_database.claimants(host),
             stopped=lambda: other_owners.stopped(self),
             undefine=lambda server: nova_private.undefine(self, server),
             placed=lambda: other_owners.placed(self),

@@ -9,7 +9,7 @@ from nova.compute import vm_states
 from oslo_log import log as logging
 
 from nova_accel.exception import AccelError
-from nova_accel.virt import nova_private, suspend
+from nova_accel.virt import nova_database, suspend
 
 LOG = logging.getLogger(__name__)
 
@@ -69,6 +69,6 @@ def refuse_live_migration(instance: Any) -> None:
 
     :raises nova.exception.MigrationPreCheckError: with the reason
     """
-    if nova_private.has_devices_of_ours(instance):
+    if nova_database.has_devices_of_ours(instance):
         LOG.warning("Server %s is not live-migrated: %s", instance.uuid, _NO_LIVE_MIGRATION)
         raise nova_exception.MigrationPreCheckError(reason=_NO_LIVE_MIGRATION)

@@ -8,7 +8,7 @@ from oslo_log import log as logging
 
 from nova_accel.exception import HandleUnavailable
 from nova_accel.model import HandleId
-from nova_accel.virt import claimed, guest_config, nova_private, save_image, suspend
+from nova_accel.virt import claimed, guest_config, nova_database, save_image, suspend
 from nova_accel.virt.service import AccelService
 from nova_accel.xml import domain
 from nova_accel.xml.hostdev import PciHostdev
@@ -111,10 +111,10 @@ class Starts:
         :raises AccelError: why not
         """
         self._accel.rebuilds.note(instance.uuid)
-        has = self._foreseen_without_move(instance) if nova_private.move_concerns_us(instance) else None
+        has = self._foreseen_without_move(instance) if nova_database.move_concerns_us(instance) else None
         if has is not None:
             # Of a move that failed before it began: Nova would start the server with what that was to get, and keep that.
-            nova_private.forget_move(instance)
+            nova_database.forget_move(instance)
         else:
             has = self.handles(instance)
             self._accel.guests.foresee(has, instance.uuid)
@@ -129,7 +129,7 @@ class Starts:
 
     def _foreseen_without_move(self, instance: Any) -> list[HandleId] | None:
         """What a server has whatever a move says of after, if it could be started with that."""
-        resources = nova_private.resources_by_database(instance)
+        resources = nova_database.resources_by_database(instance)
         try:
             has = claimed.handles(instance, resources, self._accel.resource_classes)
             self._accel.guests.foresee(has, instance.uuid)

@@ -9,7 +9,7 @@ from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
 
 from nova_accel.model import HandleId
-from nova_accel.virt import nova_private
+from nova_accel.virt import nova_database
 from nova_accel.virt.reconcile import Claims, Moved
 from tests.functional import base
 
@@ -232,11 +232,11 @@ class MovedServerTest(base.AccelTestCase):
         assert self.source.content == SECRET
         assert (self.state("SN01", "compute1"), self.state("SN01", "compute2")) == ("assigned", "assigned")
         for host in ("compute1", "compute2"):
-            assert nova_private.claimants(host) == {HandleId("CUSTOM_SSD", "SN01"): {self.server["id"]}}
+            assert nova_database.claimants(host) == {HandleId("CUSTOM_SSD", "SN01"): {self.server["id"]}}
         ssd = frozenset({HandleId("CUSTOM_SSD", "SN01")})
         left = Moved(self.server["id"], ssd, may_come_back=True)
-        assert nova_private.claims("compute1") == Claims({}, (left,))
-        assert nova_private.claims("compute2") == Claims({self.server["id"]: ssd}, ())
+        assert nova_database.claims("compute1") == Claims({}, (left,))
+        assert nova_database.claims("compute2") == Claims({self.server["id"]: ssd}, ())
         # The source's nova-compute knows its own name; in one process with the other it has to be told.
         self.flags(host="compute1")
         self.api.post_server_action(self.server["id"], {"confirmResize": None})

@@ -4,7 +4,7 @@ import pytest
 from nova import exception as nova_exception
 from nova.virt.libvirt import driver as libvirt_driver
 
-from nova_accel.virt import nova_private
+from nova_accel.virt import nova_database
 from tests.functional.operations.case import SSD, OperationsTestCase
 from tests.functional.operations.fates import CLEAN, RESERVED
 
@@ -60,7 +60,7 @@ class AfterFailedMovesTest(OperationsTestCase):
         self.fails_late()
         self.offload()
         # Nova leaves the migration context of a move that failed with its server.
-        assert nova_private.claimants("compute1") == {}
+        assert nova_database.claimants("compute1") == {}
         clean = CLEAN.but(nova={"old"})
         self.after("migration fails, hard reboot, then shelve offload", self.old.is_(clean))
         other = self.boot_with_data(self.flavor_of(SSD, SSD), host="compute1")
@@ -80,7 +80,7 @@ class AfterFailedMovesTest(OperationsTestCase):
         self.fails_late()
         promised = {held.identity for held in self.to_be_claimed(self.server, "compute2").handles}
         others = [self.boot_with_data(host="compute2") for _ in range(2)]
-        wanted = {handle.identity: servers for handle, servers in nova_private.claimants("compute2").items()}
+        wanted = {handle.identity: servers for handle, servers in nova_database.claimants("compute2").items()}
         taken = {held.identity: {one.server["id"]} for one in others for held in one.handles}
         assert {one: wanted[one] for one in promised} == {one: taken[one] for one in promised}
 
