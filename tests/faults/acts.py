@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import fixtures
 import nova.tests.functional  # noqa: F401  it has to be the first of Nova's
@@ -80,9 +81,42 @@ def shelve(cloud: Cloud) -> None:
     cloud.round()
 
 
+def shelved(cloud: Cloud) -> None:
+    started_with_a_server(cloud)
+    shelve(cloud)
+
+
+def unshelve(cloud: Cloud) -> None:
+    """It gets clean devices anew."""
+    _do(cloud, {"unshelve": None}, "ACTIVE")
+    cloud.round()
+
+
+def rescue(cloud: Cloud) -> None:
+    """Its devices are in the rescued guest too."""
+    (server,) = cloud.api.get_servers()
+    # Where Nova keeps the XML from before; its fake image backend makes no folder.
+    Path(base.CONF.instances_path, server["id"]).mkdir(parents=True)
+    _do(cloud, {"rescue": {}}, "RESCUE")
+    cloud.round()
+
+
+def rescued(cloud: Cloud) -> None:
+    started_with_a_server(cloud)
+    rescue(cloud)
+
+
+def unrescue(cloud: Cloud) -> None:
+    """The XML from before is started."""
+    _do(cloud, {"unrescue": None}, "ACTIVE")
+    cloud.round()
+
+
 def started_to_be_suspended(cloud: Cloud) -> None:
     """A server with two SSDs, which leave one after the other, and with a namespace, for which there is room where guests are saved."""
     cloud.flags(suspend_with_pmem=True, group="nova_accel")
+    # Nova waits for an event that the fake libvirt has sent before.
+    cloud.flags(device_detach_timeout=1, group="libvirt")
     cloud.useFixture(fixtures.MockPatchObject(save_room.os, "statvfs", base.room_for(32)))
     cloud.start()
     asked = {"resources1__CUSTOM_SSD": "1", "resources2__CUSTOM_SSD": "1", f"resources3__{_PMEM}": "1"}
@@ -101,6 +135,20 @@ def suspended(cloud: Cloud) -> None:
 
 def resume(cloud: Cloud) -> None:
     _do(cloud, {"resume": None}, "ACTIVE")
+    cloud.round()
+
+
+def started_for_a_cold_snapshot(cloud: Cloud) -> None:
+    """As on hosts whose disks cannot be read while a guest runs."""
+    cloud.flags(disable_libvirt_livesnapshot=True, group="workarounds")
+    started_to_be_suspended(cloud)
+
+
+def take_a_snapshot(cloud: Cloud) -> None:
+    """The running guest is saved for it, without its SSDs, and resumed."""
+    (server,) = cloud.api.get_servers()
+    cloud._snapshot_server(server, "cold")
+    cloud._wait_for_server_parameter(server, {"OS-EXT-STS:task_state": None})
     cloud.round()
 
 
@@ -280,6 +328,11 @@ def started_and_stopped(cloud: Cloud) -> None:
 
 def stop(cloud: Cloud) -> None:
     _do(cloud, {"os-stop": None}, "SHUTOFF")
+
+
+def start_again(cloud: Cloud) -> None:
+    """The server that was stopped."""
+    _do(cloud, {"os-start": None}, "ACTIVE")
 
 
 def domains_forgotten(world: World) -> None:

@@ -19,7 +19,7 @@ from tests.faults.points import (
     Point,
     transition,
 )
-from tests.faults.survival import confirmed_and_used, have_it_go_on, reverted_and_used
+from tests.faults.survival import confirmed_and_used, have_it_go_on, reverted_and_used, unshelved_and_used
 from tests.faults.world import World
 
 
@@ -195,6 +195,42 @@ OTHER_SCENES = (
         afterwards=have_it_go_on,
     ),
     Scene(
+        "a server is shelved, offloaded and goes on later",
+        prepare=acts.started_with_a_server,
+        act=acts.shelve,
+        afterwards=unshelved_and_used,
+        operator=_NOVA_STOPS,
+    ),
+    Scene(
+        "a server is unshelved",
+        prepare=acts.shelved,
+        act=acts.unshelve,
+        afterwards=unshelved_and_used,
+        operator=_NOVA_STOPS,
+    ),
+    Scene("a server is stopped", prepare=acts.started_with_a_server, act=acts.stop, afterwards=have_it_go_on),
+    Scene("a server is started", prepare=acts.started_and_stopped, act=acts.start_again, afterwards=have_it_go_on),
+    Scene(
+        "a server is rescued",
+        prepare=acts.started_with_a_server,
+        act=acts.rescue,
+        afterwards=have_it_go_on,
+        operator=_NOVA_STOPS,
+    ),
+    Scene(
+        "a server is unrescued",
+        prepare=acts.rescued,
+        act=acts.unrescue,
+        afterwards=have_it_go_on,
+        operator=_NOVA_STOPS,
+    ),
+    Scene(
+        "a cold snapshot is taken",
+        prepare=acts.started_for_a_cold_snapshot,
+        act=acts.take_a_snapshot,
+        afterwards=have_it_go_on,
+    ),
+    Scene(
         "a server is suspended and goes on later",
         prepare=acts.started_to_be_suspended,
         act=acts.suspend,
@@ -248,6 +284,18 @@ OTHER_KILLS = tuple(
         ("a server is rebuilt", ((DOMAIN_ENDS, AFTER), (DOMAIN_STARTS, BEFORE))),
         ("a server is shelved and offloaded", ((DOMAIN_ENDS, AFTER), (transition(_S, Event.RELEASE), BEFORE))),
         ("a server is rebooted hard", ((DOMAIN_ENDS, AFTER), ("check_namespace", AFTER), (DOMAIN_STARTS, AFTER))),
+        (
+            "a server is shelved, offloaded and goes on later",
+            ((DOMAIN_ENDS, AFTER), (transition(_S, Event.RELEASE), BEFORE), ("erase", MIDDLE)),
+        ),
+        ("a server is unshelved", ((transition(_A, Event.CLAIM), AFTER), ("hand_over", MIDDLE))),
+        ("a server is unshelved", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        ("a server is stopped", ((DOMAIN_ENDS, BEFORE), (DOMAIN_ENDS, AFTER))),
+        ("a server is started", (("check_namespace", AFTER), (DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        ("a server is rescued", ((DOMAIN_ENDS, AFTER), (DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        ("a server is unrescued", ((DOMAIN_ENDS, AFTER), (DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
+        ("a cold snapshot is taken", ((DEVICE_LEAVES, AFTER), (GUEST_SAVED, BEFORE), (GUEST_SAVED, AFTER))),
+        ("a cold snapshot is taken", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER), (DEVICE_ENTERS, AFTER))),
         ("a server is resumed", ((DOMAIN_STARTS, BEFORE), (DOMAIN_STARTS, AFTER))),
         (
             "a server is suspended and goes on later",

@@ -1,7 +1,9 @@
 """What is done after each kill and each fault, when everything works again: nothing may be wrong, and nothing may stay away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from nova import context as nova_context
+from nova import objects
 from nova.tests.functional.api.client import OpenStackApiException
 
 from tests.faults import operators, rules
@@ -30,26 +32,32 @@ def survive(cloud: Cloud, meanwhile: Callable[[Cloud], None] | None = None) -> N
 
 def have_it_go_on(cloud: Cloud) -> None:
     """Have each server used again that Nova may have left in the middle of something: it gets all back that it had."""
-    _go_on_with(cloud, end={})
+    _go_on_with(cloud, {})
+
+
+def unshelved_and_used(cloud: Cloud) -> None:
+    """The same; one that is offloaded is unshelved first."""
+    _go_on_with(cloud, {"SHELVED_OFFLOADED": {"unshelve": None}})
 
 
 def confirmed_and_used(cloud: Cloud) -> None:
     """The same; a move that is done is confirmed first."""
-    _go_on_with(cloud, end={"confirmResize": None})
+    _go_on_with(cloud, {"VERIFY_RESIZE": {"confirmResize": None}})
 
 
 def reverted_and_used(cloud: Cloud) -> None:
     """The same; a move that is done is reverted first."""
-    _go_on_with(cloud, end={"revertResize": None})
+    _go_on_with(cloud, {"VERIFY_RESIZE": {"revertResize": None}})
 
 
-def _go_on_with(cloud: Cloud, end: dict[str, None]) -> None:
+def _go_on_with(cloud: Cloud, first: Mapping[str, dict[str, None]]) -> None:
+    """:param first: what a server is told to do, by the status in which it is after the kill"""
     cloud.round()
     rules.look(cloud)
     rules.kept(cloud)
     for server in cloud.api.get_servers():
-        if end and server["status"] == "VERIFY_RESIZE":
-            _end_move(cloud, server, end)
+        if server["status"] in first:
+            _end(cloud, server, first[server["status"]])
         operators.reset_unless_idle(cloud, cloud.api.get_server(server["id"]))
         _reboot_and_read(cloud, server)
     cloud.round()
@@ -57,15 +65,26 @@ def _go_on_with(cloud: Cloud, end: dict[str, None]) -> None:
     rules.kept(cloud)
 
 
-def _end_move(cloud: Cloud, server: dict, end: dict[str, None]) -> None:
+def _end(cloud: Cloud, server: dict, action: dict[str, None]) -> None:
+    """Have what Nova has done to a server come to its end: a move, or that it is away."""
+    _put_its_image_back(cloud, server)
     try:
-        cloud.api.post_server_action(server["id"], end)
+        cloud.api.post_server_action(server["id"], action)
     except OpenStackApiException as error:
-        print(f"Nova has begun to end this move before it was killed, and does not end it now: {error}")
+        print(f"Nova has begun with {action} before it was killed, and does not do it now: {error}")
         return
     cloud._wait_for_state_change(server, "ACTIVE")
     cloud.round()
     rules.kept(cloud)
+
+
+def _put_its_image_back(cloud: Cloud, server: dict) -> None:
+    """Nova's fake Glance forgets with its process what a server was shelved with."""
+    context = nova_context.get_admin_context()
+    instance = objects.Instance.get_by_uuid(context, server["id"], expected_attrs=["system_metadata"])
+    image = instance.system_metadata.get("shelved_image_id")
+    if image is not None:
+        cloud.glance.create(context, cloud.glance.image1 | {"id": image})
 
 
 def _reboot_and_read(cloud: Cloud, server: dict) -> None:
