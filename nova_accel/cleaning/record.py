@@ -6,11 +6,12 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from nova_accel.exception import AccelError
 from nova_accel.ledger.cleanings import CleaningRecord
+from nova_accel.ledger.folders import keep_names
 from nova_accel.model import AttachHandle
 
 _MODE = 0o640
@@ -52,13 +53,13 @@ class RecordFile:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 is_first = _append(file, line.encode())
             if is_first:
-                _sync_names((folder, *grown))
+                keep_names(folder, *grown)
         except OSError as error:
             raise RecordNotWritten(self._path, error.strerror or str(error)) from error
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path, flags: int) -> Iterator[int]:
+def _opened(path: str, flags: int) -> Iterator[int]:
     descriptor = os.open(path, flags | os.O_CLOEXEC, _MODE)
     try:
         yield descriptor
@@ -93,13 +94,6 @@ def _write(file: int, line: bytes) -> None:
 
 def _ends_a_line(file: int, size_bytes: int) -> bool:
     return size_bytes == 0 or os.pread(file, 1, size_bytes - 1) == b"\n"
-
-
-def _sync_names(folders: Iterable[Path]) -> None:
-    """See to it that what is new in these folders is found after a power failure."""
-    for one in folders:
-        with _opened(one, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-            os.fsync(descriptor)
 
 
 def _words(handle: AttachHandle, record: CleaningRecord, size_bytes: int | None) -> dict[str, object]:

@@ -14,6 +14,7 @@ from oslo_log import log as logging
 
 from nova_accel.exception import LedgerError
 from nova_accel.ledger.file import LedgerFile
+from nova_accel.ledger.folders import keep_names
 
 LOG = logging.getLogger(__name__)
 
@@ -108,16 +109,7 @@ class Age:
                 file.flush()
                 os.fsync(file.fileno())
             new.rename(self._beside)
-            _keep_name(self._beside.parent)
-
-
-def _keep_name(folder: Path) -> None:
-    """Have what a folder lists on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            keep_names(self._beside.parent)
 
 
 def _counted_with(connection: sqlite3.Connection, more: int) -> int:
