@@ -20,9 +20,8 @@ def is_kind(kind: str) -> bool:
 def is_path(path: str) -> bool:
     """Whether a path lies on such a file system, or on one that is not known, as this process sees it."""
     above = [mount for mount in mounts.own() if _is_below(path, mount.mount_point)]
-    # The last one of the longest covers the others.
-    kind = max(above, key=lambda mount: len(mount.mount_point)).kind if above else None
-    return kind is None or is_kind(kind)
+    # The kernel lists them in the order in which they were made; each covers what is below it by then.
+    return not above or is_kind(above[-1].kind)
 
 
 def _is_below(path: str, mount_point: str) -> bool:

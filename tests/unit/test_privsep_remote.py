@@ -12,6 +12,9 @@ MOUNTINFO = """\
 24 22 0:50 / /srv rw - nfs4 server:/srv rw
 25 24 0:51 / /srv/local rw - tmpfs tmpfs rw
 26 22 0:52 / /srv/me rw - fuse.sshfs me@there: rw
+27 22 254:2 / /mnt rw - ext4 /dev/vda2 rw
+28 27 254:3 / /mnt/deep rw - ext4 /dev/vda3 rw
+29 27 0:53 / /mnt rw - nfs4 server:/mnt rw
 """
 
 
@@ -26,6 +29,8 @@ MOUNTINFO = """\
         ("/srv/local/image", False),
         ("/srv/me/image", True),
         ("image", True),
+        ("/mnt/image", True),
+        ("/mnt/deep/image", True),
     ],
 )
 def test_the_mount_that_a_path_is_on_says_so(monkeypatch, path, is_remote):
