@@ -34,20 +34,30 @@ def _counted(tries: Sequence[jobs.Try], wanted: argparse.Namespace) -> int:
     began = time.monotonic()
     folder = Path(wanted.keep or tempfile.mkdtemp(prefix="nova-accel-faults-"))
     rows: dict[str, table.Row] = {jobs.fault_of(one): table.Row(jobs.fault_of(one)) for one in tries}
+    outcomes: list[tuple[str, Outcome]] = []
     good = True
     for done, (one, outcome) in enumerate(jobs.run(tries, template(folder / "template"), folder, wanted.jobs), 1):
         rows[jobs.fault_of(one)].add(outcome)
+        outcomes.append((jobs.scene_name(one), outcome))
         good = good and outcome.is_good
         print(f"{done:3} of {len(tries)}, {time.monotonic() - began:4.0f} s: {jobs.title(one)}", flush=True)
         _report(outcome)
     if good and not wanted.keep:
         shutil.rmtree(folder)
-    print("\n".join(table.printed(list(rows.values()))))
+    partly = _tried_in_part(tries)
+    whole = [(name, outcome) for name, outcome in outcomes if name not in partly]
+    print("\n".join([*table.printed(list(rows.values())), *table.never_spoken(whole)]))
     print(
         f"{len(tries)} tries in {time.monotonic() - began:.0f} s"
         + ("" if good else f"; what is left of bad ones: {folder}")
     )
     return 0 if good and tries else 1
+
+
+def _tried_in_part(tries: Iterable[jobs.Try]) -> set[str]:
+    """The names of scenes of which there are other tries: those may be the ones in which an operator has to do something."""
+    made = {jobs.title(one) for one in tries}
+    return {jobs.scene_name(one) for one in everything() if jobs.title(one) not in made}
 
 
 def everything() -> list[jobs.Try]:

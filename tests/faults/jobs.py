@@ -30,6 +30,11 @@ def title(one: Try) -> str:
     return f"killed {one}" if isinstance(one, Point) else f"{one.fault}, {one.name}"
 
 
+def scene_name(one: Try) -> str:
+    """What is played in a try, perhaps with other points in other tries."""
+    return scene_of(one).name if isinstance(one, Point) else title(one)
+
+
 def run(tries: Iterable[Try], template: World, folder: Path, at_once: int) -> Iterator[tuple[Try, Outcome]]:
     """Make every try in a clone of the template, a few at a time, and give what came of each as it ends."""
     waiting = list(enumerate(tries))

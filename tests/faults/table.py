@@ -1,10 +1,10 @@
 """The table that ``./run faults`` prints."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.findings import Rule
-from tests.faults.outcome import Outcome
+from tests.faults.outcome import Outcome, Word
 
 _OPERATOR = ("operator asked", "unexpectedly")
 
@@ -48,3 +48,17 @@ def printed(rows: Sequence[Row]) -> Iterator[str]:
     for first, *numbers in cells:
         right = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
         yield "  ".join([first.ljust(widths[0]), *right])
+
+
+def never_spoken(outcomes: Iterable[tuple[str, Outcome]]) -> Iterator[str]:
+    """A line for each word that an operator may have to speak somewhere, and never had to: whoever allowed it may have mended why.
+
+    :param outcomes: what came of each try, beside the name of what was tried
+    """
+    silent: dict[tuple[str, Word], bool] = {}
+    for name, outcome in outcomes:
+        asked = {word for word, _ in outcome.asked}
+        for word in () if outcome.broken else outcome.expected:
+            silent[name, word] = silent.get((name, word), True) and word not in asked
+    for name, word in sorted((one for one, is_silent in silent.items() if is_silent), key=str):
+        yield f"expected of an operator, and not necessary in any try: {name}: {word.value}"

@@ -16,7 +16,7 @@ from tests.faults.machine import KeptHost, TrappedHost
 from tests.faults.outcome import Outcome, Word
 from tests.faults.points import AFTER, BEFORE, Point
 from tests.faults.rules import Watch
-from tests.faults.table import Row, printed
+from tests.faults.table import Row, never_spoken, printed
 from tests.faults.trap import Trap
 from tests.faults.world import World
 
@@ -218,6 +218,26 @@ def test_the_table_counts_what_was_tried_and_what_was_found() -> None:
     lines = list(printed([row]))
     assert lines[1].split("  ")[0] == "a fault"
     assert lines[1].split()[2:] == ["3", "2", "0", "0", "0", "2", "1"]
+
+
+def test_a_word_that_is_expected_and_spoken_in_no_try_stands_below_the_table() -> None:
+    both = frozenset({Word.STATE, Word.ALLOCATION})
+    state = (Word.STATE, "server 1")
+    outcomes = [
+        ("a move", Outcome((), expected=both)),
+        ("a move", Outcome((), asked=(state,), expected=both)),
+        ("a suspend", Outcome((), expected=frozenset({Word.STATE}))),
+        ("a boot", Outcome(())),
+    ]
+    begin = "expected of an operator, and not necessary in any try"
+    assert list(never_spoken(outcomes)) == [
+        f"{begin}: a move: {Word.ALLOCATION.value}",
+        f"{begin}: a suspend: {Word.STATE.value}",
+    ]
+
+
+def test_a_try_that_says_nothing_does_not_say_that_a_word_is_not_necessary() -> None:
+    assert not list(never_spoken([("a move", Outcome((), broken="not reached", expected=frozenset({Word.STATE})))]))
 
 
 def test_a_word_that_is_not_expected_of_an_operator_makes_a_try_bad() -> None:
