@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sabotage",
         choices=sorted(sabotage.KINDS),
         help="what must be noticed: cleaner has no device erased and all read as zero, moves has each taken for finished,"
-        " ends has a server's devices released whenever its guest ends",
+        " ends has a server's devices released whenever its guest ends, record has no cleaning recorded",
     )
     parser.add_argument(
         "--as-if", action="append", default=[], metavar="WHAT", help="as if there were this transition or call too"

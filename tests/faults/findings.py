@@ -16,6 +16,8 @@ class Rule(enum.Enum):
     """Neither time nor an operator's word makes it available again once its server is gone, or gives it back to a server that is not."""
     ERASED = "erased unreleased"
     """A handle was erased that no server had released, or that a guest was using."""
+    UNRECORDED = "offered unrecorded"
+    """A handle that a guest had is offered, and the record of cleaning does not say that it is clean; or nobody can read the record."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.xml import domain
+from tests.faults import records
 from tests.faults.findings import Rule
 from tests.faults.owners import Owner, owners
 from tests.faults.world import World
@@ -46,6 +47,7 @@ class Watch:
                     self._world.findings.add(Rule.DOUBLE, f"{identity} is in the guests {server} and {other}")
             self.machine.write(identity, server)
             self._world.note(_WRITTEN, f"{server} {identity}")
+            records.guest_began(self._world, self._host, identity)
 
     def erasing(self, call: str, identity: str) -> None:
         """A device is about to be erased: Nova's database and its ledger must say that it may be, and no guest may run with it."""
@@ -82,9 +84,10 @@ def _look(cloud: Cloud, host: str) -> None:
     machine = cloud.machines[host]
     entries = {one.handle.identity: one for one in cloud.ledger(host).entries().values()}
     written = {identity for identity in machine.devices() if machine.read(identity)}
-    for identity in written & entries.keys():
-        if entries[identity].state is State.AVAILABLE:
-            cloud.world.findings.add(Rule.LEAK, f"the ledger offers {identity}, which has bytes on it")
+    offered = {identity for identity, entry in entries.items() if entry.state is State.AVAILABLE}
+    for identity in written & offered:
+        cloud.world.findings.add(Rule.LEAK, f"the ledger offers {identity}, which has bytes on it")
+    records.look(cloud.world, host, offered)
     for identity in claimable(cloud, host) & written:
         cloud.world.findings.add(Rule.LEAK, f"Nova may claim {identity}, which has bytes on it")
     for provider, free in free_units(cloud, host).items():

@@ -1,4 +1,4 @@
-"""What must not go unnoticed: devices that are not erased, a move taken for finished, the end of a guest taken for its server's."""
+"""What must not go unnoticed: nothing erased, nothing recorded, a move taken for finished, the end of a guest taken for its server's."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from unittest import mock
 
 import nova.tests.functional  # noqa: F401  it has to be the first of Nova's
 
+from nova_accel.cleaning.record import RecordFile
 from nova_accel.virt import evidence
 from nova_accel.virt.driver import AccelLibvirtDriver
 from tests.faults import machine
@@ -30,10 +31,15 @@ def _ends_taken_for_releases() -> contextlib.AbstractContextManager[Any]:
     return mock.patch.object(AccelLibvirtDriver, "destroy", destroy_and_release)
 
 
+def _nothing_recorded() -> contextlib.AbstractContextManager[Any]:
+    return mock.patch.object(RecordFile, "add")
+
+
 KINDS: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
     "cleaner": _idle_cleaner,
     "moves": _moves_taken_for_finished,
     "ends": _ends_taken_for_releases,
+    "record": _nothing_recorded,
 }
 
 

@@ -33,6 +33,10 @@ class World:
         """The ledger of one compute host."""
         return self.folder / f"{host}.sqlite"
 
+    def cleaning_record(self, host: str) -> Path:
+        """The record of what was cleaned on one compute host."""
+        return self.folder / f"{host}.cleaning.jsonl"
+
     def machine(self, host: str) -> Path:
         """What is in one host's hardware: content, bindings, labels."""
         return self.folder / f"{host}.machine"

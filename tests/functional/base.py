@@ -83,6 +83,7 @@ class AccelTestCase(base.ServersTestBase):
 
     def start_compute(self, hostname: str = "compute1", *args: object, **kwargs: object) -> str:
         self.flags(ledger_path=str(self.folder / f"{hostname}.sqlite"), group="nova_accel")
+        self.flags(cleaning_record=str(self.folder / f"{hostname}.cleaning.jsonl"), group="nova_accel")
         return super().start_compute(hostname, *args, **kwargs)
 
     @contextmanager

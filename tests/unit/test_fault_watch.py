@@ -217,7 +217,7 @@ def test_the_table_counts_what_was_tried_and_what_was_found() -> None:
     row.add(Outcome((), broken="not reached"))
     lines = list(printed([row]))
     assert lines[1].split("  ")[0] == "a fault"
-    assert lines[1].split()[2:] == ["3", "2", "0", "0", "0", "2", "1"]
+    assert lines[1].split()[2:] == ["3", "2", "0", "0", "0", "0", "2", "1"]
 
 
 def test_a_word_that_is_expected_and_spoken_in_no_try_stands_below_the_table() -> None:

@@ -83,7 +83,7 @@ def test_a_killed_nova_compute_leaks_loses_and_gives_away_twice_nothing(tmp_path
     done = faults("--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(tmp_path.glob("nova-accel-faults-*")), "a good run leaves nothing"
-    assert done.stdout.splitlines()[-2].split() == ["all", "3", "0", "0", "0", "0", "0", "0"]
+    assert done.stdout.splitlines()[-2].split() == ["all", "3", "0", "0", "0", "0", "0", "0", "0"]
 
 
 @needs_files
@@ -91,6 +91,13 @@ def test_a_cleaning_that_does_nothing_is_counted_as_a_leak(tmp_path):
     done = faults("--sabotage", "cleaner", "--keep", str(tmp_path), "--only", "killed after assigned, release")
     assert done.returncode == 1, done.stdout + done.stderr
     assert int(done.stdout.splitlines()[-2].split()[2]) > 0
+
+
+@needs_files
+def test_a_cleaning_that_is_not_recorded_is_counted(tmp_path):
+    done = faults("--sabotage", "record", "--keep", str(tmp_path), "--only", "killed after assigned, release")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2].split()[2:] == ["0", "0", "0", "0", "2", "0", "0"]
 
 
 @needs_files
