@@ -90,7 +90,7 @@ class Cleaner:
             wanted = self.work(entry, handle.incarnation)
             if wanted is Work.NOTHING:
                 return False
-            self._tried[handle.id] = Tried(handle.incarnation)
+            self._tried[handle.id] = Tried(handle.incarnation, entry.since)
             if wanted is Work.PROVE:
                 return self._prove(handle, entry)
             if not self._policy.erase and wanted is Work.ERASE:
@@ -150,6 +150,7 @@ class Cleaner:
             return False
         self._ledger.cleanings.ended(record)
         self._ledger.cleaned(handle.id, _UNPROVEN, unproven=True)
+        self._tried.pop(handle.id, None)
         LOG.warning("%s is %s", handle.id, _UNPROVEN)
         return True
 
@@ -181,7 +182,7 @@ class Cleaner:
             return False
         except AccelError as error:
             again = (self._clock() + _READ_AGAIN).isoformat()
-            self._tried[handle.id] = Tried(handle.incarnation, again)
+            self._tried[handle.id] = Tried(handle.incarnation, entry.since, again)
             what = "is not offered without its record" if isinstance(error, RecordNotWritten) else "could not be read"
             self._ledger.explain(handle.id, f"{what}: {error}")
             LOG.warning("%s is not offered: it %s: %s", handle.id, what, error)

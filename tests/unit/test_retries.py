@@ -14,10 +14,10 @@ from nova_accel.ledger.states import State
 from tests.unit.conftest import ssd_handle
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-RELEASED = Entry(ssd_handle("SN1"), "ssd_SN1", State.DIRTY, "server", "Nova deleted it")
+RELEASED = Entry(ssd_handle("SN1"), "ssd_SN1", State.DIRTY, "server", "Nova deleted it", since="then")
 FAILED = replace(RELEASED, state=State.CLEAN_FAILED, failures=1)
-NEW = Entry(ssd_handle("SN1"), "ssd_SN1", State.DIRTY)
-HERE = Tried("a")
+NEW = Entry(ssd_handle("SN1"), "ssd_SN1", State.DIRTY, since="then")
+HERE = Tried("a", "then")
 
 
 def work(entry, tried=None, incarnation="a", *, one_time_use=False):
@@ -64,14 +64,17 @@ def test_a_time_that_cannot_be_read_is_now(text):
     [
         (NEW, None, Work.PROVE),
         (NEW, HERE, Work.NOTHING),
-        (NEW, Tried("before it was pulled"), Work.PROVE),
-        (NEW, Tried("a", at(-1)), Work.PROVE),
+        (NEW, Tried("before it was pulled", "then"), Work.PROVE),
+        (NEW, Tried("a", "then", again_at=at(-1)), Work.PROVE),
+        (NEW, Tried("a", "then", again_at=at(1)), Work.NOTHING),
+        (replace(NEW, since="now"), HERE, Work.PROVE),
         (replace(NEW, asked="now"), HERE, Work.PROVE),
         (RELEASED, HERE, Work.ERASE),
         (replace(RELEASED, state=State.CLEANING), HERE, Work.ERASE),
         (FAILED, HERE, Work.NOTHING),
+        (replace(FAILED, since="now"), HERE, Work.NOTHING),
         (FAILED, None, Work.ERASE),
-        (FAILED, Tried("before it was pulled"), Work.ERASE),
+        (FAILED, Tried("before it was pulled", "then"), Work.ERASE),
         (replace(FAILED, retry_at=at(1)), HERE, Work.NOTHING),
         (replace(FAILED, retry_at=at(-1)), HERE, Work.ERASE),
         (replace(FAILED, asked="now"), HERE, Work.ERASE),
