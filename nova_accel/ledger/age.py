@@ -20,6 +20,8 @@ LOG = logging.getLogger(__name__)
 
 _COUNTER = "claims"
 _WAS_OLDER = "was older"
+# Far from what SQLite takes for an integer, so that more can be added.
+_MOST = 2**62
 
 
 class Age:
@@ -92,10 +94,18 @@ class Age:
         return max(remembered - _counted(connection), 0)
 
     def _remembered(self) -> int:
+        """The count beside the ledger; none were made where there is no such file.
+
+        :raises OSError: when it cannot be read
+        :raises ValueError: when it is no count
+        """
         try:
-            return int(self._beside.read_text(encoding="ascii"))
+            count = int(self._beside.read_text(encoding="ascii"))
         except FileNotFoundError:
             return 0
+        if not 0 <= count <= _MOST:
+            raise ValueError("nothing was ever claimed that often")
+        return count
 
     def _write(self, count: int) -> None:
         """Have the count on the disk when this returns; it never becomes less."""

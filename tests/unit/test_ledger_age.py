@@ -97,7 +97,7 @@ def test_many_at_once_leave_the_greatest_count(path, ledger):
     assert ledger.age.claims_missing() == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\n", b"many\n"])
+@pytest.mark.parametrize("content", [b"", b"\xff\n", b"many\n", b"-1\n", b"99999999999999999999\n", b"9" * 9999])
 def test_a_count_that_cannot_be_read_is_taken_for_a_greater_one(ledger, path, content, caplog):
     ledger.claim([A], ONE)
     guard = LedgerGuard(ledger)
