@@ -17,13 +17,15 @@ class _Basis:
 
     snapshot: Snapshot
     revision: int
+    heard: int
     claimed: frozenset[HandleId] | None
     unbacked: frozenset[HandleId]
 
     def is_same_as(self, other: "_Basis") -> bool:
         """Whether the plan would be the same. Snapshots are large, and a new look makes a new one."""
-        same_look = self.snapshot is other.snapshot and self.revision == other.revision
-        return same_look and (self.claimed, self.unbacked) == (other.claimed, other.unbacked)
+        same_look = self.snapshot is other.snapshot
+        same_ledger = (self.revision, self.heard) == (other.revision, other.heard)
+        return same_look and same_ledger and (self.claimed, self.unbacked) == (other.claimed, other.unbacked)
 
 
 class Plans:
@@ -34,12 +36,13 @@ class Plans:
         self._plans: dict[str, tuple[_Basis, tuple[ProviderPlan, ...]]] = {}
         self.unbacked: frozenset[HandleId] = frozenset()
         """What servers keep although no allocation stands for it in Placement."""
+        self.heard = 0
+        """How often an operator had said something, by another process' write, when that was last noticed."""
 
     def of(self, node: str, snapshot: Snapshot, claimed: Collection[HandleId] | None) -> tuple[ProviderPlan, ...]:
         """What providers there should be; see :func:`nova_accel.provider_tree.plan.plan`."""
-        # What an operator changes by command is noticed within seconds, and every look gives a new snapshot.
         given_out = None if claimed is None else frozenset(claimed)
-        basis = _Basis(snapshot, self._ledger.revision, given_out, self.unbacked)
+        basis = _Basis(snapshot, self._ledger.revision, self.heard, given_out, self.unbacked)
         known = self._plans.get(node)
         if known is None or not known[0].is_same_as(basis):
             known = basis, plan(node, snapshot, self._ledger.entries(), basis.claimed, basis.unbacked)

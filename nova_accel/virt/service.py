@@ -102,7 +102,8 @@ class AccelService:
         self._may_release = False
         """The same, as of the beginning of the last round: where Nova is about to refuse its own start, nothing is released or erased."""
         self._stop = threading.Event()
-        self._heard = 0
+        self._one_round = threading.Lock()
+        """Held for a round: the first one goes on beside the thread that makes the others."""
         self._living: frozenset[str] = frozenset()
         self._is_untold = False
 
@@ -161,7 +162,8 @@ class AccelService:
 
         :param look: whether to look at the host also where nothing says that it is other than it was
         """
-        self._guarded(lambda: self._round(look=look), "a round")
+        with self._one_round:
+            self._guarded(lambda: self._round(look=look), "a round")
 
     def _round(self, *, look: bool) -> bool:
         self._may_release = self._nova_has_begun
@@ -221,14 +223,15 @@ class AccelService:
 
     def _operator_spoke(self) -> bool:
         heard = self.ledger.operator.changes()
-        spoke, self._heard = heard != self._heard, heard
+        spoke, self._plans.heard = heard != self._plans.heard, heard
         return spoke
 
     def _is_time(self) -> bool:
         if not self._guard.is_usable:  # the next round tries it
             return False
         may_release_now = self._nova_has_begun and not self._may_release
-        return self._operator_spoke() or may_release_now or self.releaser.is_time()
+        # To be noted by the round that follows, which tells Nova of it.
+        return self.ledger.operator.changes() != self._plans.heard or may_release_now or self.releaser.is_time()
 
     def _reconcile(self) -> bool:
         noted = self._guarded(self._compare_with_nova, "comparing the ledger with Nova's database")

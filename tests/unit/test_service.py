@@ -1,12 +1,16 @@
 """The rounds of one nova-compute: when they begin, what they do without anybody's word, and that nothing ends them."""
 
+import sqlite3
+import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from nova_accel.exception import PrivilegedCallError
 from tests.unit.conftest import DELETED
-from tests.unit.one_host import ONE, OTHER, SECRET, SERVER, TWO, providers, ssd, start, start_and_write
+from tests.unit.one_host import ONE, OTHER, SECRET, SERVER, TWO, classes, providers, ssd, start, start_and_write
 
 
 def test_what_placement_could_not_be_told_it_is_told_in_the_next_round(make_bench):
@@ -58,17 +62,23 @@ def test_what_was_to_be_released_and_cleaned_before_is_once_nova_has_asked_for_i
     assert not again.service._is_time()
 
 
-def rounds_within(bench, monkeypatch, seconds):
-    """Of each round that the thread begins within that time: whether it looks at the host."""
-    rounds, passed = [], []
+def seconds_pass(bench, monkeypatch, seconds):
+    """Let the thread do at once what it does in that time."""
+    passed = []
 
     def wait(pause_s):
         passed.append(pause_s)
         return sum(passed) > seconds
 
     monkeypatch.setattr(bench.service._stop, "wait", wait)
-    monkeypatch.setattr(bench.service, "work", lambda *, look: rounds.append(look))
     bench.service.keep_working()
+
+
+def rounds_within(bench, monkeypatch, seconds):
+    """Of each round that the thread begins within that time: whether it looks at the host."""
+    rounds = []
+    monkeypatch.setattr(bench.service, "work", lambda *, look: rounds.append(look))
+    seconds_pass(bench, monkeypatch, seconds)
     return rounds
 
 
@@ -83,6 +93,52 @@ def test_the_interval_says_only_when_the_host_is_looked_at(make_bench, monkeypat
 def test_a_short_interval_makes_as_many_rounds(make_bench, monkeypatch, settings):
     bench = make_bench(ssd(), options=replace(settings, discovery_interval_s=1))
     assert rounds_within(bench, monkeypatch, 5) == [True] * 5
+
+
+def test_an_operators_word_is_told_to_nova_within_seconds(make_bench, monkeypatch):
+    bench = make_bench(ssd())
+    bench.service.work()
+    for say in (lambda one: one.drain("SN1", "to be exchanged"), lambda one: one.undrain("SN1")):
+        bench.told.clear()
+        say(bench.service.ledger.operator)
+        seconds_pass(bench, monkeypatch, 4)
+        assert bench.told
+
+
+def failing_look():
+    raise PrivilegedCallError("lspci", "it did not come back")
+
+
+def test_an_operators_word_counts_although_the_look_after_it_fails(make_bench, monkeypatch):
+    bench = make_bench(ssd())
+    bench.service.work()
+    assert [one.reserved for one in classes(bench)] == [0]
+    with sqlite3.connect(bench.service.ledger.path) as another_process:
+        another_process.execute("UPDATE handle SET drained = 'to be exchanged'")
+        another_process.execute("INSERT INTO note (name, value) VALUES ('operator', 1)")
+    monkeypatch.setattr(bench.service.inventory, "refresh", failing_look)
+    bench.service.work()
+    assert [one.reserved for one in classes(bench)] == [1]
+
+
+def test_two_rounds_are_not_made_at_once(make_bench, monkeypatch):
+    bench = make_bench(ssd())
+    inside, most = [], []
+
+    def one_round(*, look):
+        inside.append(look)
+        most.append(len(inside))
+        time.sleep(0.05)
+        inside.pop()
+        return False
+
+    monkeypatch.setattr(bench.service, "_round", one_round)
+    threads = [threading.Thread(target=bench.service.work) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert most == [1] * 4
 
 
 def test_a_round_without_a_look_releases_and_cleans(make_bench):
