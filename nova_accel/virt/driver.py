@@ -155,14 +155,25 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
 
         :raises nova.exception.InstanceFaultRollback: when it has persistent memory that is not to be saved or has no room, or its
             guest does not let go of a device; the server goes on as before
+        :raises nova.exception.InternalError: when it goes on without a device that it had
         """
         if not self._accel or not nova_database.has_devices_of_ours(instance):
             super().suspend(context, instance)
             return
         try:
             guest, server = self._host.get_guest(instance), instance.uuid
-            with suspend.memory_saved(guest, server, self._accel.save_room), suspend.taken_out(self, guest, server):
+            if self._starts and instance.task_state != task_states.SUSPENDING:
+                # A cold snapshot, after which Nova takes it for running whether or not it could be started again.
+                self._starts.foresee(instance)
+            with (
+                suspend.nothing_lost(guest, server),
+                suspend.memory_saved(guest, server, self._accel.save_room),
+                suspend.taken_out(self, guest, server),
+            ):
                 super().suspend(context, instance)
+        except suspend.RunsWithout as error:
+            LOG.error("%s", error)
+            raise nova_exception.InternalError(str(error)) from error
         except Exception as error:  # whatever it is, the server has not changed
             # Nova does not say anywhere why a cold snapshot was refused.
             LOG.warning("Server %s goes on as before: %s", instance.uuid, error)
@@ -234,10 +245,12 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
     def _resume_guest_after_snapshot(
         self, context: Any, live_snapshot: Any, original_power_state: Any, instance: Any, guest: Any
     ) -> Any:
-        xml = guest.get_xml_desc()
         arguments = (context, live_snapshot, original_power_state, instance, guest)
-        was_saved = not live_snapshot and original_power_state in _RUNNING and not domain.is_running(xml)
-        if not self._starts or not was_saved:
+        ours = self._starts and nova_database.has_devices_of_ours(instance)
+        # Not asked for others: Nova comes here also when the guest has disappeared meanwhile.
+        saved = ours and not live_snapshot and original_power_state in _RUNNING
+        xml = guest.get_xml_desc() if saved else ""
+        if not self._starts or not saved or domain.is_running(xml):
             return super()._resume_guest_after_snapshot(*arguments)
         with self._starts.without_devices(instance), refusals.of_a_start(instance):
             self._starts.prepare(instance, xml)

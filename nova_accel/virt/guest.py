@@ -49,6 +49,7 @@ class GuestPreparer:
         """
         if not handles:
             return
+        self._refuse_if_away(handles, server)
         self.elements(handles, server)
         self._ledger.probe()
         self._ledger.refuse_unless_claimable(handles, server)
@@ -82,6 +83,15 @@ class GuestPreparer:
             except AccelError as error:
                 self._undo(fresh, taken, server, str(error))
                 raise
+
+    def _refuse_if_away(self, handles: Sequence[HandleId], server: str) -> None:
+        """Refuse when a device is not where it was last seen; it may have come back since, there or elsewhere."""
+        away = [one for one in handles if self._inventory.present(one) is None]
+        if away:
+            self._inventory.refresh()
+        for one in away:
+            if self._inventory.present(one) is None:
+                raise HandleUnavailable(one.identity, server, "it is not in this host, or not where it was")
 
     def _take(self, candidate: Candidate, attacher: Attacher, server: str, *, fresh: bool, running: bool) -> None:
         try:

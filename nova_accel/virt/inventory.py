@@ -88,8 +88,14 @@ class Inventory:
         entry = self._ledger.entries().get(handle)
         return entry.provider if entry is not None else str(handle)
 
-    def is_still_there(self, candidate: Candidate) -> bool:
-        """Whether the device has stayed in its place since it was looked at: neither taken out nor exchanged."""
+    def present(self, handle: HandleId) -> Candidate | None:
+        """The device that has this handle, if it has stayed in its place since it was looked at: neither taken out nor exchanged."""
+        candidate = self.candidate(handle)
+        if candidate is None or candidate.handle is None or not self._is_still_there(candidate):
+            return None
+        return candidate
+
+    def _is_still_there(self, candidate: Candidate) -> bool:
         handle = candidate.handle
         if handle is not None and handle.kind is HandleKind.NVDIMM:
             chardev = candidate.details.get("dax_device")

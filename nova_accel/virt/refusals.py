@@ -15,6 +15,12 @@ LOG = logging.getLogger(__name__)
 
 _NO_LIVE_MIGRATION = "it has devices of its host, which cannot move while it runs; stop it first, or migrate it cold"
 
+# Nova's API writes it down first, and takes it back only where the scheduler finds no host.
+_IMAGE_NOTED = (
+    "if that was with another image, Nova has it noted as the server's already, so rebuild it, with either, before it is rebooted "
+    "hard or evacuated"
+)
+
 
 @contextlib.contextmanager
 def of_a_start(instance: Any) -> Iterator[None]:
@@ -43,7 +49,7 @@ def of_a_rebuild(instance: Any) -> Iterator[None]:
     try:
         yield
     except AccelError as error:
-        LOG.warning("Server %s is not rebuilt and goes on as before: %s", instance.uuid, error)
+        LOG.warning("Server %s is not rebuilt and goes on as before: %s; %s", instance.uuid, error, _IMAGE_NOTED)
         failure = nova_exception.InstanceDeployFailure(reason=str(error))
         raise nova_exception.InstanceFaultRollback(failure) from error
 

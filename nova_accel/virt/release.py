@@ -196,10 +196,10 @@ class Releaser:
         :returns: whether it became available
         """
         entry = self._ledger.entries().get(handle)
-        candidate = self._inventory.candidate(handle)
         if entry is None or self._work(entry) is Work.NOTHING:
             return False
-        if candidate is None or candidate.handle is None or not self._inventory.is_still_there(candidate):
+        candidate = self._inventory.present(handle)
+        if candidate is None or candidate.handle is None:
             self._put_off(entry, _NOT_FOUND)
             return False
         if entry.may_be_erased and candidate.verdict.reason.host_uses_it:
@@ -225,8 +225,8 @@ class Releaser:
         :raises AccelError: when one is not there, or could not be proven clean
         """
         for handle in handles:
-            candidate = self._inventory.candidate(handle)
-            if candidate is None or candidate.handle is None or not self._inventory.is_still_there(candidate):
+            candidate = self._inventory.present(handle)
+            if candidate is None or candidate.handle is None:
                 raise HandleUnavailable(handle.identity, server, "it is not in this host, or not where it was")
             self._cleaner.wipe(candidate.handle, server)
 

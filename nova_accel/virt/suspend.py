@@ -58,7 +58,7 @@ class StoppedByASnapshot(AccelError):
 
 
 class RunsWithout(AccelError):
-    """A guest did not get its devices back, and could not be saved again."""
+    """A guest did not get its devices back, and runs."""
 
     def __init__(self, server: str, reason: str) -> None:
         super().__init__(f"server {server} runs without all of its devices until a hard reboot: {reason}")
@@ -95,6 +95,23 @@ def memory_saved(guest: Any, server: str, room: SaveRoom | None) -> Iterator[Non
         except NoRoom as error:
             raise CannotSuspend(server, str(error)) from error
         yield
+
+
+@contextlib.contextmanager
+def nothing_lost(guest: Any, server: str) -> Iterator[None]:
+    """Tell where a block that raises leaves a guest with less of the host's devices than it had: Nova takes its own out, too.
+
+    :raises RunsWithout: when that is so
+    """
+    before = domain.host_devices(guest.get_xml_desc())
+    try:
+        yield
+    except Exception as error:
+        lost = before - domain.host_devices(guest.get_xml_desc())
+        if lost:
+            reason = f"it could not be suspended ({error}), and {', '.join(sorted(lost))} did not come back"
+            raise RunsWithout(server, reason) from error
+        raise
 
 
 @contextlib.contextmanager

@@ -26,6 +26,13 @@ def pci_addresses(domain_xml: str) -> dict[PciAddress, str | None]:
     return found
 
 
+def host_devices(domain_xml: str) -> frozenset[str]:
+    """What a domain's XML takes of the host's PCI and mediated devices, by address or uuid, whoever put it there."""
+    addresses = etree.fromstring(domain_xml.encode()).iterfind("devices/hostdev[@type='mdev']/source/address")
+    mediated = {uuid for one in addresses if (uuid := one.get("uuid")) is not None}
+    return frozenset({*map(str, pci_addresses(domain_xml)), *mediated})
+
+
 def nvdimm_paths(domain_xml: str) -> dict[str, str | None]:
     """Paths on the host behind all memory devices in a domain's XML, with the alias of those that are ours.
 
