@@ -6,7 +6,8 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nova_accel.exception import AccelError
@@ -15,6 +16,8 @@ from nova_accel.ledger.folders import keep_names
 from nova_accel.model import AttachHandle
 
 _MODE = 0o640
+_LOCK_S = 30.0
+_LOCK_EVERY_S = 0.02
 
 
 class RecordNotWritten(AccelError):
@@ -29,12 +32,22 @@ class RecordNotWritten(AccelError):
 class RecordFile:
     """Appends to one file; safe to use from several threads and processes: who writes a line has it alone meanwhile."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, sleep: Callable[[float], None] = time.sleep) -> None:
         """Open nothing yet.
 
         :param path: empty where no record is kept
         """
         self._path = path
+        self._sleep = sleep
+
+    def refuse_if_unwritable(self) -> None:
+        """Say what :meth:`add` would most likely say, before a device is erased for a line that nobody can write.
+
+        :raises RecordNotWritten: when the file cannot be opened or made, or nobody may write another byte there
+        """
+        if self._path:
+            with self._opened() as file:
+                _refuse_if_full(file)
 
     def add(self, handle: AttachHandle, record: CleaningRecord, size_bytes: int | None) -> None:
         """Add a line.
@@ -45,21 +58,37 @@ class RecordFile:
         if not self._path:
             return
         line = json.dumps(_words(handle, record, size_bytes), sort_keys=False) + "\n"
+        with self._opened() as file:
+            self._lock(file)
+            _append(file, line.encode())
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The file, made with its folders where there is none; what is new is found there after a power failure."""
+        folder = Path(self._path).parent
         try:
-            folder = Path(self._path).parent
             grown = [one.parent for one in (folder, *folder.parents) if not one.exists()]
             folder.mkdir(parents=True, exist_ok=True)
-            with _opened(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                is_first = _append(file, line.encode())
-            if is_first:
+            with _descriptor(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
+                was_empty = os.fstat(file).st_size == 0
+                yield file
+            if was_empty:
                 keep_names(folder, *grown)
         except OSError as error:
             raise RecordNotWritten(self._path, error.strerror or str(error)) from error
 
+    def _lock(self, file: int) -> None:
+        """Have the file alone until it is closed. Whoever else has it locked, such as a log shipper, may hang."""
+        for _ in range(round(_LOCK_S / _LOCK_EVERY_S)):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            self._sleep(_LOCK_EVERY_S)
+        raise RecordNotWritten(self._path, f"another process has had it locked for {_LOCK_S:g} s")
+
 
 @contextlib.contextmanager
-def _opened(path: str, flags: int) -> Iterator[int]:
+def _descriptor(path: str, flags: int) -> Iterator[int]:
     descriptor = os.open(path, flags | os.O_CLOEXEC, _MODE)
     try:
         yield descriptor
@@ -67,10 +96,15 @@ def _opened(path: str, flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _append(file: int, line: bytes) -> bool:
+def _refuse_if_full(file: int) -> None:
+    room = os.fstatvfs(file)
+    if room.f_blocks and not room.f_bavail:  # one without any blocks does not tell
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _append(file: int, line: bytes) -> None:
     """Write a line to disk, as a whole or not at all.
 
-    :returns: whether it is the first
     :raises OSError: when it was not taken
     """
     size_bytes = os.fstat(file).st_size
@@ -83,7 +117,6 @@ def _append(file: int, line: bytes) -> bool:
         with contextlib.suppress(OSError):  # a file that can only be appended to keeps it
             os.ftruncate(file, size_bytes)
         raise
-    return size_bytes == 0
 
 
 def _write(file: int, line: bytes) -> None:

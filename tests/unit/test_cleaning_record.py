@@ -1,6 +1,7 @@
 """The record of cleanings holds whole lines, on disk, whatever becomes of the one that is being written."""
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
@@ -103,3 +104,66 @@ def test_several_can_write_at_a_time(path):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: RecordFile(str(path)).add(HANDLE, cleaning(str(number)), 4096), range(200)))
     assert sorted(results(path), key=int) == [str(number) for number in range(200)]
+
+
+@pytest.fixture
+def locked(path):
+    """Somebody else has the file locked, as who reads it may."""
+    path.parent.mkdir()
+    path.touch()
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        yield other
+
+
+def test_who_has_it_locked_for_ever_is_not_waited_for_for_ever(path, locked):
+    slept = []
+    with pytest.raises(RecordNotWritten, match="cannot be written: another process has had it locked for 30 s"):
+        RecordFile(str(path), slept.append).add(HANDLE, cleaning(), 4096)
+    assert sum(slept) == pytest.approx(30.0)
+    assert path.read_bytes() == b""
+
+
+def test_who_has_it_locked_for_a_moment_is_waited_for(path, locked):
+    RecordFile(str(path), lambda _: locked.close()).add(HANDLE, cleaning(), 4096)
+    assert results(path) == ["clean"]
+
+
+def test_what_can_be_written_is_made_and_found_after_a_power_failure(file, path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(record, "keep_names", lambda *folders: kept.extend(folders))
+    file.refuse_if_unwritable()
+    assert path.read_bytes() == b""
+    assert kept == [path.parent, path.parent.parent]
+
+
+def test_what_has_lines_stays_as_it_is(file, path):
+    file.add(HANDLE, cleaning(), 4096)
+    before = path.read_bytes()
+    file.refuse_if_unwritable()
+    assert path.read_bytes() == before
+
+
+def test_no_record_is_never_refused():
+    RecordFile("").refuse_if_unwritable()
+
+
+def test_what_cannot_be_opened_is_refused_before_anything_is_erased(file, path):
+    path.mkdir(parents=True)
+    with pytest.raises(RecordNotWritten, match="Is a directory"):
+        file.refuse_if_unwritable()
+
+
+def full(blocks):
+    return os.statvfs_result((4096, 4096, blocks, 0, 0, 0, 0, 0, 0, 255))
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_erased(file, monkeypatch):
+    monkeypatch.setattr(record.os, "fstatvfs", lambda _: full(blocks=1000))
+    with pytest.raises(RecordNotWritten, match="No space left on device"):
+        file.refuse_if_unwritable()
+
+
+def test_a_file_system_that_does_not_count_blocks_is_not_taken_for_a_full_one(file, monkeypatch):
+    monkeypatch.setattr(record.os, "fstatvfs", lambda _: full(blocks=0))
+    file.refuse_if_unwritable()
