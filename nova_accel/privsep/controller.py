@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from nova_accel.model import PciAddress
-from nova_accel.privsep import blocks, loops, openers, sysfs
+from nova_accel.privsep import blocks, in_kernel, openers, sysfs
 from nova_accel.privsep.errors import Refused
 
 NVME_CLASS = "0x010802"
@@ -84,10 +84,10 @@ def refuse_if_not_alone(folder: Path, names: tuple[str, ...]) -> None:
 def refuse_if_used(names: tuple[str, ...]) -> None:
     """Refuse while somebody uses one of the block devices in a way that an exclusive open does not notice.
 
-    :raises Refused: with the name of the process that writes, or of the loop device
+    :raises Refused: with the name of the process that writes, of the loop device or of the export
     """
     numbers = blocks.numbers(blocks.with_partitions(names))
     for writer in openers.find_writers(numbers).values():
         raise Refused(f"{writer} has {' or '.join(names)} open for writing")
-    for number, loop in loops.find(numbers).items():
-        raise Refused(f"/dev/{loop} is a loop device over /dev/{numbers[number]}")
+    for sentence in in_kernel.find(numbers).values():
+        raise Refused(sentence)

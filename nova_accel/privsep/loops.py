@@ -43,7 +43,7 @@ def _number_below(name: str, path: str) -> int | None:
     try:
         descriptor = os.open(_DEV / name, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return _number_at(path)
+        return number_at(path)
     try:
         number: int = _NUMBERS.unpack_from(fcntl.ioctl(descriptor, _LOOP_GET_STATUS64, bytes(_STATUS_BYTES)))[2]
     except OSError:  # it was taken down meanwhile
@@ -53,7 +53,8 @@ def _number_below(name: str, path: str) -> int | None:
     return number or None
 
 
-def _number_at(path: str) -> int | None:
+def number_at(path: str) -> int | None:
+    """The number of the block device at a path; None when there is none. On a dead network file system it does not come back."""
     try:
         state = Path(path).stat()
     except OSError:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nova_accel.privsep import acting_pctxt, blocks, controller, loops, mounts, namespace, openers
+from nova_accel.privsep import acting_pctxt, blocks, controller, in_kernel, mounts, namespace, openers
 from nova_accel.privsep.errors import Refused
 
 _SYS = Path("/sys")
@@ -11,14 +11,14 @@ _CALL_TIMEOUT_S = 60.0
 
 @acting_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)
 def who_writes(addresses: list[str]) -> dict[str, str]:
-    """Which of these NVMe controllers' disks a process has open for writing, or a loop device lies over.
+    """Which of these NVMe controllers' disks a process has open for writing, or the kernel uses for a loop device or an export.
 
     :returns: a sentence by address, for those that one has open and those that could not be looked at
     """
     found, whose = _disks(addresses)
     by_number = blocks.numbers(whose)
-    for number, loop in loops.find(by_number).items():
-        found[whose[by_number[number]]] = f"/dev/{loop} is a loop device over /dev/{by_number[number]}"
+    for number, sentence in in_kernel.find(by_number).items():
+        found[whose[by_number[number]]] = sentence
     for number, writer in openers.find_writers(by_number).items():
         found[whose[by_number[number]]] = f"{writer} has it open for writing"
     return found
@@ -67,8 +67,8 @@ def _disk_users(names: dict[str, str]) -> dict[str, str]:
         by_number[number]: f"{writer} has /dev/{by_number[number]} open for writing"
         for number, writer in openers.find_writers(by_number).items()
     }
-    for number, loop in loops.find(by_number).items():
-        found[by_number[number]] = f"/dev/{loop} is a loop device over /dev/{by_number[number]}"
+    for number, sentence in in_kernel.find(by_number).items():
+        found[by_number[number]] = sentence
     for name in names:
         try:
             with blocks.exclusive((name,)):
