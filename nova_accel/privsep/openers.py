@@ -14,8 +14,10 @@ from pathlib import Path
 
 from nova_accel.privsep import processes, remote
 
-_FLAGS = re.compile(r"^flags:\s*([0-7]+)$", re.MULTILINE | re.ASCII)
-_MOUNT = re.compile(r"^mnt_id:\s*(\d+)$", re.MULTILINE | re.ASCII)
+_FLAGS = re.compile(rb"^flags:\s*([0-7]+)$", re.MULTILINE | re.ASCII)
+_MOUNT = re.compile(rb"^mnt_id:\s*(\d+)$", re.MULTILINE | re.ASCII)
+# Both stand at its beginning; what may make it long, as locks, comes after them.
+_INFO_BYTES = 1024
 _GONE = " (deleted)"
 _DAX = re.compile(r"/(dax\d+\.\d+)(?: \(deleted\))?", re.ASCII)
 _MAPPED = re.compile(
@@ -76,20 +78,17 @@ def _sentence(process: Path, name: str, held: _Held) -> str:
 
 def _held(process: Path, files: remote.OpenFiles) -> Iterator[_Held]:
     yield from _mapped(process)
-    for descriptor in _descriptors(process):
+    for descriptor, path in _opened(process):
         try:
-            path = str(descriptor.readlink())
-            if not path.startswith("/"):  # a pipe, a socket
-                continue
             if _DAX.search(path) or _may_be_asked(process, path, _info(process, descriptor), files):
-                state = descriptor.stat()
+                state = _state(process, descriptor)
                 if stat.S_ISCHR(state.st_mode):
                     yield _Held(path, state.st_rdev, "open")
         except OSError:
             continue
 
 
-def _may_be_asked(process: Path, path: str, info: str, files: remote.OpenFiles) -> bool:
+def _may_be_asked(process: Path, path: str, info: bytes, files: remote.OpenFiles) -> bool:
     """Whether an open file may be a device, and asking for its state does not hang, as on a dead network file system.
 
     A container has its devices wherever its image wants them: as /mnt/raw.
@@ -100,8 +99,35 @@ def _may_be_asked(process: Path, path: str, info: str, files: remote.OpenFiles) 
     return mount is not None and files.is_local(process, int(mount[1]))
 
 
-def _info(process: Path, descriptor: Path) -> str:
-    return (process / "fdinfo" / descriptor.name).read_text(errors="replace")
+def _opened(process: Path) -> Iterator[tuple[str, str]]:
+    """Descriptor and path of each file that a process has open; a pipe or a socket has none.
+
+    On strings, as what follows: a host has tens of thousands of open files, and for each a Path costs more than the kernel's answer.
+    """
+    folder = f"{process}/fd"
+    try:
+        descriptors = os.listdir(folder)  # noqa: PTH208 - see above
+    except OSError:  # it ended meanwhile, or is a kernel thread
+        return
+    for descriptor in descriptors:
+        try:
+            path = os.readlink(f"{folder}/{descriptor}")  # noqa: PTH115 - see above
+        except OSError:  # it was closed meanwhile
+            continue
+        if path.startswith("/"):
+            yield descriptor, path
+
+
+def _info(process: Path, descriptor: str) -> bytes:
+    opened = os.open(f"{process}/fdinfo/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(opened, _INFO_BYTES)
+    finally:
+        os.close(opened)
+
+
+def _state(process: Path, descriptor: str) -> os.stat_result:
+    return os.stat(f"{process}/fd/{descriptor}")  # noqa: PTH116 - as above
 
 
 def _mapped(process: Path) -> Iterator[_Held]:
@@ -119,34 +145,24 @@ def _mapped(process: Path) -> Iterator[_Held]:
             yield _Held(path, state.st_rdev, "mapped")
 
 
-def _descriptors(process: Path) -> list[Path]:
-    try:
-        return list((process / "fd").iterdir())
-    except OSError:  # it ended meanwhile, or is a kernel thread
-        return []
-
-
 def _written(process: Path, files: remote.OpenFiles) -> set[int]:
     """Numbers of the block devices that a process has open for writing."""
-    numbers = (_written_by(process, descriptor, files) for descriptor in _descriptors(process))
+    numbers = (_written_by(process, descriptor, path, files) for descriptor, path in _opened(process))
     return {number for number in numbers if number is not None}
 
 
-def _written_by(process: Path, descriptor: Path, files: remote.OpenFiles) -> int | None:
+def _written_by(process: Path, descriptor: str, path: str, files: remote.OpenFiles) -> int | None:
     """The number of what is open there, if it is a block device and open for writing."""
     try:
-        path = str(descriptor.readlink())
-        if not path.startswith("/"):  # as above
-            return None
         info = _info(process, descriptor)
         if not _for_writing(info) or not _may_be_asked(process, path, info, files):
             return None
-        state = descriptor.stat()
+        state = _state(process, descriptor)
     except OSError:  # it was closed meanwhile
         return None
     return state.st_rdev if stat.S_ISBLK(state.st_mode) else None
 
 
-def _for_writing(info: str) -> bool:
+def _for_writing(info: bytes) -> bool:
     match = _FLAGS.search(info)
     return match is None or bool(int(match[1], 8) & os.O_ACCMODE)

@@ -134,21 +134,29 @@ def test_a_process_that_has_a_dax_device_by_a_node_elsewhere_is_found(tmp_path):
         assert re.fullmatch(rf"{WHO} has /dev/dax9.9 open", openers.find_dax_users({"dax9.9": ZERO})["dax9.9"])
 
 
+def test_a_process_that_writes_is_found_however_much_the_kernel_says_of_its_file(loop_device):
+    number = loop_device.stat().st_rdev
+    lock_much = "import fcntl; f = os.open({path!r}, os.O_RDWR); [fcntl.lockf(f, fcntl.LOCK_EX, 1, at) for at in range(0, 400, 2)]"
+    with process(lock_much, loop_device):
+        assert re.fullmatch(WHO, openers.find_writers({number})[number])
+
+
+@pytest.mark.parametrize("is_local", [False, True])
 @pytest.mark.parametrize("look", [openers.find_writers, lambda numbers: openers.find_dax_users({"dax9.9": ZERO})])
-def test_a_file_on_another_machine_is_not_asked_for_its_state(tmp_path, monkeypatch, look):
+def test_only_a_file_on_this_machine_is_asked_for_its_state(tmp_path, monkeypatch, look, is_local):
     asked = []
-    ask = Path.stat
+    ask = os.stat  # pathlib goes through it too
 
     def watched(path, **options):
-        asked.append(str(path.readlink()) if path.parent.name == "fd" else "")
+        asked.append(str(Path(path).readlink()) if re.fullmatch(r"/proc/\d+/fd/\d+", str(path)) else "")
         return ask(path, **options)
 
-    monkeypatch.setattr(Path, "stat", watched)
-    monkeypatch.setattr(remote.OpenFiles, "is_local", lambda *_: False)
+    monkeypatch.setattr(os, "stat", watched)
+    monkeypatch.setattr(remote.OpenFiles, "is_local", lambda *_: is_local)
     (tmp_path / "file").touch()
     with process("os.open({path!r}, os.O_RDWR)", tmp_path / "file"):
         look({12345})
-    assert str(tmp_path / "file") not in asked
+    assert (str(tmp_path / "file") in asked) == is_local
 
 
 def test_a_process_with_a_hostile_name_is_still_whose_it_is(tmp_path):
