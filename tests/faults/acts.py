@@ -1,6 +1,5 @@
-"""What goes on in a life that may be killed, and what becomes of its files: the pieces that scenes are made of."""
+"""What goes on in a life that may be killed: the pieces that scenes are made of."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,14 +10,14 @@ from nova_accel.exception import PrivilegedCallError
 from nova_accel.ledger.states import State
 from nova_accel.virt import save_room
 from tests.faults.cloud import HOST, OTHER_HOST, Cloud
-from tests.faults.world import World
 from tests.functional import base
 
 _PMEM = "CUSTOM_PMEM_NAMESPACE_6GB"
 
-
-def nothing(_: World) -> None:
-    """The files stay as they are."""
+# What the SSDs' controllers can do, where that is something else; see :class:`tests.fakes.host.FakeSsd`.
+NO_FORMAT: dict[str, object] = {"can_format": False}
+SANITIZES: dict[str, object] = {"sanitizes": ("sanitize-block",)}
+READS_AS_A_PATTERN: dict[str, object] = {"reads_after_erase": b"~", "size_bytes": 1024**2}
 
 
 def start(cloud: Cloud) -> None:
@@ -277,38 +276,6 @@ def started_and_round(cloud: Cloud) -> None:
     cloud.round()
 
 
-def ledger_lost(world: World) -> None:
-    """Somebody deletes it, or its disk is replaced."""
-    for suffix in ("", "-wal", "-shm"):
-        world.ledger(HOST).with_name(world.ledger(HOST).name + suffix).unlink(missing_ok=True)
-
-
-def ledger_from_before(world: World) -> None:
-    """Somebody restores a copy that is older than the servers."""
-    ledger_lost(world)
-    world.ledger(HOST).write_bytes(world.ledger_copy(HOST).read_bytes())
-
-
-def folder_from_before(world: World) -> None:
-    """The whole folder is restored, so that nothing tells that it is older."""
-    ledger_from_before(world)
-    world.beside_ledger(HOST).unlink()
-    if world.beside_copy(HOST).exists():
-        shutil.copy(world.beside_copy(HOST), world.beside_ledger(HOST))
-
-
-def folder_from_before_and_no_domain(world: World) -> None:
-    """And libvirt has forgotten its domains, so that Nova alone knows whose the devices are."""
-    folder_from_before(world)
-    domains_forgotten(world)
-
-
-def claims_are_missing(world: World) -> None:
-    """What is beside the ledger says that it is an older copy."""
-    beside = world.beside_ledger(HOST)
-    beside.write_text(f"{int(beside.read_text()) + 1}\n")
-
-
 def started_and_ledger_copied(cloud: Cloud) -> None:
     cloud.start()
     cloud.world.copy_ledger(HOST)
@@ -333,8 +300,3 @@ def stop(cloud: Cloud) -> None:
 def start_again(cloud: Cloud) -> None:
     """The server that was stopped."""
     _do(cloud, {"os-start": None}, "ACTIVE")
-
-
-def domains_forgotten(world: World) -> None:
-    """Somebody undefines them, or the disk with their XML is replaced."""
-    world.domains(HOST).unlink()

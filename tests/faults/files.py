@@ -1,10 +1,45 @@
-"""What happens to the ledger's file while nova-compute is down."""
+"""What happens to the files of a cloud while nova-compute is down, above all to the ledger's."""
 
-from tests.faults.acts import ledger_from_before, ledger_lost
+import shutil
+
 from tests.faults.cloud import HOST
 from tests.faults.world import World
 
-__all__ = ["cut_short", "deleted_wal", "ledger_from_before", "ledger_lost", "no_database", "scribbled_over"]
+
+def nothing(_: World) -> None:
+    """The files stay as they are."""
+
+
+def ledger_lost(world: World) -> None:
+    """Somebody deletes it, or its disk is replaced."""
+    for suffix in ("", "-wal", "-shm"):
+        world.ledger(HOST).with_name(world.ledger(HOST).name + suffix).unlink(missing_ok=True)
+
+
+def ledger_from_before(world: World) -> None:
+    """Somebody restores a copy that is older than the servers."""
+    ledger_lost(world)
+    world.ledger(HOST).write_bytes(world.ledger_copy(HOST).read_bytes())
+
+
+def folder_from_before(world: World) -> None:
+    """The whole folder is restored, so that nothing tells that it is older."""
+    ledger_from_before(world)
+    world.beside_ledger(HOST).unlink()
+    if world.beside_copy(HOST).exists():
+        shutil.copy(world.beside_copy(HOST), world.beside_ledger(HOST))
+
+
+def folder_from_before_and_no_domain(world: World) -> None:
+    """And libvirt has forgotten its domains, so that Nova alone knows whose the devices are."""
+    folder_from_before(world)
+    domains_forgotten(world)
+
+
+def claims_are_missing(world: World) -> None:
+    """What is beside the ledger says that it is an older copy."""
+    beside = world.beside_ledger(HOST)
+    beside.write_text(f"{int(beside.read_text()) + 1}\n")
 
 
 def scribbled_over(world: World) -> None:
@@ -38,3 +73,8 @@ def deleted_wal(world: World) -> None:
 def _settle(world: World) -> None:
     world.copy_ledger(HOST)
     ledger_from_before(world)
+
+
+def domains_forgotten(world: World) -> None:
+    """Somebody undefines them, or the disk with their XML is replaced."""
+    world.domains(HOST).unlink()

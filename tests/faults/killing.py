@@ -18,7 +18,7 @@ from tests.faults.moments import Trial
 from tests.faults.operators import heard
 from tests.faults.outcome import Outcome, Word
 from tests.faults.points import Point
-from tests.faults.scenes import Scene
+from tests.faults.scene import Scene
 from tests.faults.survival import survive
 from tests.faults.trap import SPRUNG
 from tests.faults.world import World

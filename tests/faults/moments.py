@@ -10,7 +10,7 @@ from typing import Any
 
 from nova.tests.functional.api.client import OpenStackApiException
 
-from tests.faults import acts, rules
+from tests.faults import acts, files, rules
 from tests.faults.cloud import HOST, Cloud
 from tests.faults.faulty import Fault, biting
 from tests.faults.operators import heard
@@ -34,7 +34,7 @@ class Trial:
     fault: str
     name: str
     lives: tuple[Callable[[Cloud], None], ...]
-    between: Callable[[World], None] = acts.nothing
+    between: Callable[[World], None] = files.nothing
     """What happens to the files after the first life."""
     operator: frozenset[Word] = frozenset()
     """What an operator may have to do."""

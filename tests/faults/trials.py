@@ -62,14 +62,11 @@ TOOLS = {
     "namespace_first_nonzero": (_DELETED,),
 }
 """When each call is not done: alone, because of several the first would keep the others from being reached."""
-_NO_FORMAT: dict[str, object] = {"can_format": False}
-_SANITIZES: dict[str, object] = {"sanitizes": ("sanitize-block",)}
-_READS_AS_A_PATTERN: dict[str, object] = {"reads_after_erase": b"~", "size_bytes": 1024**2}
 TOOLS_OF_OTHERS = {
-    "zero": _NO_FORMAT,
-    "sanitize": _SANITIZES,
-    "sanitize_log": _SANITIZES,
-    "first_unlike": _READS_AS_A_PATTERN,
+    "zero": acts.NO_FORMAT,
+    "sanitize": acts.SANITIZES,
+    "sanitize_log": acts.SANITIZES,
+    "first_unlike": acts.READS_AS_A_PATTERN,
 }
 """Calls that are made only where the SSDs' controllers can do other things, and which."""
 _ONLY_AN_OPERATOR = frozenset({Word.CLEANING})
@@ -151,12 +148,12 @@ def _domains() -> list[Trial]:
             fault,
             "while a server is stopped",
             (acts.started_and_stopped, lambda cloud: survive(cloud, have_it_go_on)),
-            acts.domains_forgotten,
+            files.domains_forgotten,
         ),
         Trial(
             fault,
             "while a move waits for its end",
             (acts.migrated, lambda cloud: survive(cloud, reverted_and_used)),
-            acts.domains_forgotten,
+            files.domains_forgotten,
         ),
     ]

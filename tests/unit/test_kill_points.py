@@ -14,7 +14,6 @@ from nova_accel.ledger import states
 from tests.faults import points
 
 CHECKOUT = Path(__file__).parents[2]
-SCENES = (CHECKOUT / "tests/faults/scenes.py").read_text()
 
 # Nova's own fixtures keep their databases in files since then; before, a killed process takes them with it.
 needs_files = pytest.mark.skipif(
