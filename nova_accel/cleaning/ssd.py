@@ -1,10 +1,11 @@
 """Cleans SSDs."""
 
-import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from oslo_log import log as logging
 
 from nova_accel.cleaning import namespaces, verification
 from nova_accel.cleaning.choice import SANITIZE, Method, choose_for_all, read_methods
@@ -16,6 +17,8 @@ from nova_accel.host import Host
 from nova_accel.model import AttachHandle, PciAddress
 from nova_accel.parsers import nvme
 from nova_accel.parsers.nvme import ControllerAbilities
+
+LOG = logging.getLogger(__name__)
 
 _ZEROES = (Method.WRITE_ZEROES, Method.OVERWRITE)
 _LEAVES_NOISE = (Method.SANITIZE_CRYPTO, Method.FORMAT_CRYPTO)
@@ -117,8 +120,7 @@ class SsdEraser:
         except DeviceLost:
             raise
         except AccelError:
-            with contextlib.suppress(AccelError):
-                self.put_away(handle)
+            self._put_away_if_possible(handle)
             raise
         if nonzero is None:
             self._host.settle(handle.address)
@@ -143,6 +145,18 @@ class SsdEraser:
     def put_away(self, handle: AttachHandle) -> None:
         """Bind it to vfio-pci again, if it is still the one."""
         self._host.hand_over(handle.address, handle.id.identity)
+
+    def _put_away_if_possible(self, handle: AttachHandle) -> None:
+        """After a failure, which is what to tell of; only that it hangs now is worse.
+
+        :raises DeviceLost: when it hangs
+        """
+        try:
+            self.put_away(handle)
+        except DeviceLost:
+            raise
+        except AccelError as refusal:
+            LOG.warning("%s could not be put out of the host's sight: %s", handle.id, refusal)
 
     def _abilities(self, handle: AttachHandle) -> ControllerAbilities:
         return nvme.parse_id_ctrl(self._host.id_ctrl(handle.address, handle.id.identity))

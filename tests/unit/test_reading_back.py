@@ -89,3 +89,25 @@ def test_what_the_host_has_on_nvme_is_read_where_it_is_and_left_there(erase):
     host, eraser, heard = erase(bound_to="nvme", override="")
     assert eraser.find_nonzero(SSD, heard) == "nvme0n1 at byte 0"
     assert (host.calls, host.ssds[AT].bound_to, host.ssds[AT].override) == ([], "nvme", "")
+
+
+def refusing(error):
+    def refuse(*_):
+        raise error
+
+    return refuse
+
+
+def test_what_hangs_as_it_is_put_away_unread_is_lost(erase, monkeypatch):
+    host, eraser, heard = erase(**ON_VFIO, without_size=("nvme0n1",))
+    monkeypatch.setattr(host, "hand_over", refusing(DeviceLost("hand_over", "the kernel does not come back")))
+    with pytest.raises(DeviceLost, match="the kernel does not come back"):
+        eraser.find_nonzero(SSD, heard)
+
+
+def test_why_it_could_not_be_read_is_told_although_it_could_not_be_put_away_either(erase, monkeypatch, caplog):
+    host, eraser, heard = erase(**ON_VFIO, without_size=("nvme0n1",))
+    monkeypatch.setattr(host, "hand_over", refusing(PrivilegedCallError("hand_over", "it is mounted")))
+    with pytest.raises(CleaningFailed):
+        eraser.find_nonzero(SSD, heard)
+    assert "CUSTOM_SSD SN1 could not be put out of the host's sight: hand_over: it is mounted" in caplog.text
