@@ -12,9 +12,16 @@ def next_at(failures: int, attempts: int, now: datetime) -> str | None:
     :param failures: how many attempts have failed, one after the other, this one included
     :param attempts: how many there may be
     """
-    if failures >= attempts:
-        return None
-    return (now + timedelta(seconds=_AFTER_S[min(failures, len(_AFTER_S)) - 1])).isoformat(timespec="milliseconds")
+    return after(failures, now) if failures < attempts else None
+
+
+def after(failures: int, now: datetime) -> str:
+    """When to try again what is tried without an end, UTC, ISO 8601.
+
+    :param failures: how many attempts have failed, one after the other
+    """
+    wait_s = _AFTER_S[min(failures, len(_AFTER_S)) - 1]
+    return (now + timedelta(seconds=wait_s)).isoformat(timespec="milliseconds")
 
 
 def is_time(retry_at: str | None, now: datetime) -> bool:

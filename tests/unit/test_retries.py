@@ -33,6 +33,11 @@ def test_each_failure_is_waited_for_longer(failures, minutes):
     assert datetime.fromisoformat(retries.next_at(failures, 50, NOW)) == NOW + timedelta(minutes=minutes)
 
 
+@pytest.mark.parametrize(("failures", "minutes"), [(1, 1), (2, 5), (3, 30), (4, 30), (4000, 30)])
+def test_what_is_tried_without_an_end_waits_as_long(failures, minutes):
+    assert datetime.fromisoformat(retries.after(failures, NOW)) == NOW + timedelta(minutes=minutes)
+
+
 def test_after_the_last_attempt_nothing_is_tried_again():
     assert retries.next_at(4, 4, NOW) is None
 
