@@ -55,6 +55,36 @@ def test_a_disk_that_is_a_backstore_of_lio_is_found(configfs, node):
     assert in_kernel.find(NAMES) == {DISK: BY_LIO}
 
 
+@pytest.fixture
+def controller_node(tmp_path, monkeypatch):
+    """The node of the controller nvme3 as sysfs shows that one, yet without a namespace."""
+    numbers = tmp_path / "numbers"
+    monkeypatch.setattr(in_kernel, "_NUMBERS", numbers)
+    (tmp_path / "sys/nvme3").mkdir(parents=True)
+    for kind in ("block", "char"):
+        (numbers / kind).mkdir(parents=True)
+    (numbers / "char/240:3").symlink_to(tmp_path / "sys/nvme3")
+    return devices.node(tmp_path / "nvme3", 240, 3)
+
+
+@pytest.mark.parametrize(
+    ("of_disk", "of_controller"),
+    [("sys/nvme3/nvme3n1", None), ("sys/nvme-subsys3/nvme3n1", "sys/nvme-subsys3/nvme3"), ("sys/nvme4/nvme3n1", None)],
+    ids=["alone", "native multipath", "of another controller"],
+)
+def test_an_ssd_that_an_nvme_target_passes_through_as_a_whole_is_found(
+    configfs, controller_node, tmp_path, of_disk, of_controller
+):
+    (tmp_path / of_disk).mkdir(parents=True)
+    (tmp_path / "numbers/block/259:7").symlink_to(tmp_path / of_disk)
+    if of_controller:
+        (tmp_path / of_controller).symlink_to(tmp_path / "sys/nvme3")
+    folder = configfs / "nvmet/subsystems" / NQN / "passthru"
+    folder.mkdir(parents=True)
+    (folder / "device_path").write_text(f"{controller_node}\n")
+    assert in_kernel.find(NAMES) == ({} if "nvme4" in of_disk else {DISK: BY_NVMET})
+
+
 def test_the_path_by_which_it_is_exported_does_not_matter(configfs, node, tmp_path):
     link = tmp_path / "by-id"
     link.symlink_to(node)
