@@ -34,8 +34,10 @@ class LedgerGuard:
 
         :raises nova_accel.exception.LedgerError: why not
         """
-        if self._error is not None:
-            raise self._error
+        # Taken once, because a round may find it usable meanwhile; and a new one each time, else its traceback would grow.
+        error = self._error
+        if error is not None:
+            raise LedgerError(error.path, error.reason)
 
     def check(self) -> bool:
         """Try to write to the ledger; replace one that became damaged; doubt everything in one that is older than it was.
