@@ -2,9 +2,10 @@
 
 from importlib import metadata
 
-from nova_accel.cleaning.cleaner import Cleaner, Policy
+from nova_accel.cleaning.cleaner import Cleaner
 from nova_accel.cleaning.eraser import Eraser
 from nova_accel.cleaning.pmem import NamespaceEraser
+from nova_accel.cleaning.policy import Policy
 from nova_accel.cleaning.record import RecordFile
 from nova_accel.cleaning.ssd import SsdEraser
 from nova_accel.conf import Settings

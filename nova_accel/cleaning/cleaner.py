@@ -6,16 +6,17 @@ Who calls it, and in which thread, is not its business.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from oslo_log import log as logging
 
 from nova_accel.cleaning import due, retries, verification
 from nova_accel.cleaning.attempt import Attempt, Ended
-from nova_accel.cleaning.due import Tried, Work
+from nova_accel.cleaning.due import Work
 from nova_accel.cleaning.eraser import Eraser, Proof
+from nova_accel.cleaning.policy import Policy
 from nova_accel.cleaning.record import RecordFile, RecordNotWritten
+from nova_accel.cleaning.tries import Tries
 from nova_accel.exception import AccelError, DeviceLost, HandleUnavailable
 from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
@@ -24,7 +25,6 @@ from nova_accel.model import AttachHandle, HandleId, HandleKind
 
 LOG = logging.getLogger(__name__)
 
-_READ_AGAIN = timedelta(seconds=60)
 _HOLDS_DATA = (
     "holds data that no server released, so it is not erased; "
     "if nobody needs it, say: nova-accel device clean {} --erase-foreign-data"
@@ -33,19 +33,6 @@ _CLEAN = "clean"
 # It may have been in a guest that nobody knows of any more, as where the ledger was lost; find_nonzero reads all of it.
 _READ_ONLY = Proof("read only", verification.in_words(verification.WHOLE))
 _UNPROVEN = "offered again with what is on it: clean_methods is none"
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What the operator wants of cleaning; see the options of the same names."""
-
-    attempts: int = 4
-    timeout_s: float = 6 * 3600.0
-    one_time_use: bool = False
-    erase: bool = True
-    """False: what was released is offered again as it is; ``clean_methods = none``."""
-    version: str = "unknown"
-    """Of nova_accel, for the record."""
 
 
 class Cleaner:
@@ -70,14 +57,14 @@ class Cleaner:
         self._clock = clock
         self._locks: dict[HandleId, threading.Lock] = {}
         self._locks_guard = threading.Lock()
-        self._tried: dict[HandleId, Tried] = {}
+        self._tries = Tries()
 
     def work(self, entry: Entry, incarnation: str | None) -> Work:
         """What is to be done to a handle now.
 
         :param incarnation: of the device that has it; None while there is none
         """
-        tried = self._tried.get(entry.handle)
+        tried = self._tries.last(entry.handle)
         return due.work(entry, incarnation, tried, one_time_use=self._policy.one_time_use, now=self._clock())
 
     def settle(self, handle: AttachHandle) -> bool:
@@ -90,7 +77,7 @@ class Cleaner:
             wanted = self.work(entry, handle.incarnation)
             if wanted is Work.NOTHING:
                 return False
-            self._tried[handle.id] = Tried(handle.incarnation, entry.since)
+            self._tries.begin(handle, entry)
             if wanted is Work.PROVE:
                 return self._prove(handle, entry)
             if not self._policy.erase and wanted is Work.ERASE:
@@ -115,12 +102,11 @@ class Cleaner:
                 )
             attempt = self._attempt(handle)
             try:
-                proof = self._erasers[handle.kind].erase_and_verify(handle, attempt.progress)
+                proof = self._erase(handle, attempt)
                 self._note_success(handle, attempt, entry, proof)
             except AccelError as error:
+                self._put_aside(handle, error)
                 self._ledger.wiping_failed(handle.id, f"could not be cleaned for a rebuild of its server: {error}")
-                if isinstance(error, DeviceLost):
-                    self._ledger.quarantine(handle.id, str(error))
                 self._note_failure(handle, attempt, entry, error)
                 raise
             self._ledger.wiped(handle.id, f"{proof.method}, then {proof.verified}")
@@ -135,7 +121,7 @@ class Cleaner:
             self._fail(handle, attempt, entry, error)
             return False
         self._ledger.cleaned(handle.id, f"{proof.method}, then {proof.verified}")
-        self._tried.pop(handle.id, None)
+        self._tries.forget(handle.id)
         LOG.info("%s was cleaned (%s, then %s) and is available", handle.id, proof.method, proof.verified)
         return True
 
@@ -150,15 +136,17 @@ class Cleaner:
             return False
         self._ledger.cleanings.ended(record)
         self._ledger.cleaned(handle.id, _UNPROVEN, unproven=True)
-        self._tried.pop(handle.id, None)
+        self._tries.forget(handle.id)
         LOG.warning("%s is %s", handle.id, _UNPROVEN)
         return True
 
     def _proof(self, handle: AttachHandle, attempt: Attempt, entry: Entry, wanted: Work) -> Proof:
-        eraser = self._erasers[handle.kind]
         if wanted is Work.READ_BACK:
-            return Proof(f"by {entry.done_by}", eraser.verify(handle, attempt.progress))
-        return eraser.erase_and_verify(handle, attempt.progress)
+            return Proof(f"by {entry.done_by}", self._erasers[handle.kind].verify(handle, attempt.progress))
+        return self._erase(handle, attempt)
+
+    def _erase(self, handle: AttachHandle, attempt: Attempt) -> Proof:
+        return self._erasers[handle.kind].erase_and_verify(handle, attempt.progress)
 
     def _prove(self, handle: AttachHandle, entry: Entry) -> bool:
         try:
@@ -173,44 +161,73 @@ class Cleaner:
         attempt = self._attempt(handle)
         try:
             nonzero = self._erasers[handle.kind].find_nonzero(handle, attempt.progress)
-            if nonzero is None:
-                self._note_success(handle, attempt, entry, _READ_ONLY)
-        except DeviceLost as lost:
-            self._ledger.explain(handle.id, f"could not be read: {lost}")
-            self._ledger.quarantine(handle.id, str(lost))
-            LOG.error("%s is quarantined: it could not be read: %s", handle.id, lost)
-            return False
-        except AccelError as error:
-            again = (self._clock() + _READ_AGAIN).isoformat()
-            self._tried[handle.id] = Tried(handle.incarnation, entry.since, again)
-            what = "is not offered without its record" if isinstance(error, RecordNotWritten) else "could not be read"
-            self._ledger.explain(handle.id, f"{what}: {error}")
-            LOG.warning("%s is not offered: it %s: %s", handle.id, what, error)
-            return False
-        if nonzero is None:
+            if nonzero is not None:
+                self._note_data(handle, nonzero)
+                return False
+            self._note_success(handle, attempt, entry, _READ_ONLY)
             self._ledger.found_zero(handle.id)
-            self._tried.pop(handle.id, None)
-            LOG.info("%s was read as a whole, holds nothing and is available", handle.id)
-            return True
+        except AccelError as error:
+            self._note_unread(handle, error)
+            return False
+        self._tries.forget(handle.id)
+        LOG.info("%s was read as a whole, holds nothing and is available", handle.id)
+        return True
+
+    def _note_data(self, handle: AttachHandle, nonzero: str) -> None:
         reason = f"{nonzero} {_HOLDS_DATA.format(handle.id.identity)}"
-        self._ledger.explain(handle.id, reason)
         LOG.warning("%s is not offered: %s", handle.id, reason)
-        return False
+        self._ledger.explain(handle.id, reason)
+
+    def _note_unread(self, handle: AttachHandle, error: AccelError) -> None:
+        # Before anything is written: perhaps it is the ledger that cannot be.
+        self._tries.failed(handle.id, self._clock())
+        if isinstance(error, DeviceLost):
+            self._quarantine(handle, error, "as it was read")
+            # The quarantine keeps it from being read; once an operator ends that, it is read at once.
+            self._tries.forget(handle.id)
+        what = "is not offered without its record" if isinstance(error, RecordNotWritten) else "could not be read"
+        LOG.warning("%s is not offered: it %s: %s", handle.id, what, error)
+        self._ledger.explain(handle.id, f"{what}: {error}")
 
     def _fail(self, handle: AttachHandle, attempt: Attempt, entry: Entry, error: AccelError) -> None:
-        lost = isinstance(error, DeviceLost)
-        if lost:
-            self._ledger.quarantine(handle.id, str(error))
-        self._reserve(handle, entry, error, by_itself=not lost and not self._policy.one_time_use)
+        may_be_touched = self._put_aside(handle, error)
+        self._reserve(handle, entry, error, by_itself=may_be_touched and not self._policy.one_time_use)
         self._note_failure(handle, attempt, entry, error)
 
     def _reserve(self, handle: AttachHandle, entry: Entry, error: AccelError, *, by_itself: bool) -> None:
         """Note why it stays reserved, and when it is tried again by itself, if it is."""
-        retry_at = retries.next_at(entry.failures + 1, self._policy.attempts, self._clock()) if by_itself else None
+        retry_at = self._retry_at(entry.failures + 1) if by_itself else None
         again = f"not tried again by itself, but by: nova-accel device clean {handle.id.identity}"
         then = f"tried again at {retry_at}" if retry_at else again
         self._ledger.cleaning_failed(handle.id, f"{error}; {then}", retry_at)
         LOG.error("%s stays reserved: %s; %s", handle.id, error, then)
+
+    def _retry_at(self, failures: int) -> str | None:
+        return retries.next_at(failures, self._policy.attempts, self._clock())
+
+    def _put_aside(self, handle: AttachHandle, error: AccelError) -> bool:
+        """Put what failed out of the host's sight, as a tenant's data may be on it; quarantine it if it hangs, then or before.
+
+        It comes before all that is noted of the failure, which may not be possible.
+
+        :returns: whether it may be touched again
+        """
+        if isinstance(error, DeviceLost):
+            self._quarantine(handle, error, "as it was cleaned")
+            return False
+        try:
+            self._erasers[handle.kind].put_away(handle)
+        except DeviceLost as lost:
+            self._quarantine(handle, lost, "as it was put out of the host's sight")
+            return False
+        except AccelError as refusal:
+            LOG.warning("%s could not be put out of the host's sight: %s", handle.id, refusal)
+        return True
+
+    def _quarantine(self, handle: AttachHandle, lost: DeviceLost, when: str) -> None:
+        """Have nothing touch it any more until an operator ends that."""
+        self._ledger.quarantine(handle.id, str(lost))
+        LOG.error("%s is quarantined: it was lost %s: %s", handle.id, when, lost)
 
     def _note_success(self, handle: AttachHandle, attempt: Attempt, entry: Entry, proof: Proof) -> None:
         record = attempt.record(Ended(proof.method, proof.verified, _CLEAN), entry.server)
@@ -224,16 +241,6 @@ class Cleaner:
             self._record.add(handle, record, handle.size_bytes)
         except AccelError as not_written:
             LOG.error("%s", not_written)
-        if isinstance(error, DeviceLost):
-            return
-        # Out of the host's sight again, if it is still the one: whatever is on it is a tenant's.
-        try:
-            self._erasers[handle.kind].put_away(handle)
-        except DeviceLost as lost:
-            self._ledger.quarantine(handle.id, str(lost))
-            LOG.error("%s is quarantined: %s", handle.id, lost)
-        except AccelError as refusal:
-            LOG.warning("%s could not be put out of the host's sight: %s", handle.id, refusal)
 
     def _size_bytes(self, handle: AttachHandle) -> int | None:
         try:

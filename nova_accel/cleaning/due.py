@@ -29,6 +29,8 @@ class Tried:
     """Of the device then; another one now is a reason to try again."""
     since: str
     """Since when the ledger had it as it was then; if it came to that once more, nothing that was read then counts."""
+    failures: int = 0
+    """How often it could not be read, one time after the other."""
     again_at: str | None = None
     """When reading it may be tried again, UTC, ISO 8601; None: not for this incarnation."""
 

@@ -3,8 +3,9 @@
 import json
 from datetime import UTC, datetime
 
-from nova_accel.cleaning.cleaner import Cleaner, Policy
+from nova_accel.cleaning.cleaner import Cleaner
 from nova_accel.cleaning.eraser import Proof
+from nova_accel.cleaning.policy import Policy
 from nova_accel.cleaning.record import RecordFile
 from nova_accel.exception import CleaningFailed
 from nova_accel.ledger.store import Ledger

@@ -9,7 +9,7 @@ import pytest
 from nova_accel.cleaning import attempt, progress
 from nova_accel.cleaning.cleaner import Cleaner
 from nova_accel.cleaning.eraser import Proof
-from nova_accel.exception import CleaningFailed, DeviceLost, HandleRefused, HandleUnavailable
+from nova_accel.exception import CleaningFailed, DeviceLost, HandleRefused, HandleUnavailable, LedgerError
 from nova_accel.ledger.states import State
 from nova_accel.model import HandleKind
 from tests.unit.one_handle import HANDLE, SERVER, A, Case, Eraser, failed
@@ -92,6 +92,18 @@ def test_a_wish_that_comes_while_it_hangs_does_not_have_it_touched_again(case):
     assert not one.cleaner.settle(HANDLE)
     assert one.eraser.calls == ["erase"]
     assert one.entry.asked is None
+
+
+@pytest.mark.parametrize("write", ["store.Ledger.cleaning_failed", "cleanings.Cleanings.ended"])
+def test_what_failed_is_out_of_the_hosts_sight_before_that_is_noted(case, monkeypatch, write):
+    def refuse(*_):
+        raise LedgerError("ledger", "database or disk is full")
+
+    one = case(failed()).release()
+    monkeypatch.setattr(f"nova_accel.ledger.{write}", refuse)
+    with pytest.raises(LedgerError):
+        one.cleaner.settle(HANDLE)
+    assert one.eraser.calls == ["erase", "put_away"]
 
 
 def test_what_hangs_as_it_is_put_away_is_quarantined_too(case):
