@@ -146,6 +146,8 @@ class Cleaner:
         return self._erase(handle, attempt)
 
     def _erase(self, handle: AttachHandle, attempt: Attempt) -> Proof:
+        # Erasing it for a line that cannot be written would be for nothing, and again and again.
+        self._record.refuse_if_unwritable()
         return self._erasers[handle.kind].erase_and_verify(handle, attempt.progress)
 
     def _prove(self, handle: AttachHandle, entry: Entry) -> bool:
@@ -196,13 +198,15 @@ class Cleaner:
 
     def _reserve(self, handle: AttachHandle, entry: Entry, error: AccelError, *, by_itself: bool) -> None:
         """Note why it stays reserved, and when it is tried again by itself, if it is."""
-        retry_at = self._retry_at(entry.failures + 1) if by_itself else None
+        retry_at = self._retry_at(entry.failures + 1, error) if by_itself else None
         again = f"not tried again by itself, but by: nova-accel device clean {handle.id.identity}"
         then = f"tried again at {retry_at}" if retry_at else again
         self._ledger.cleaning_failed(handle.id, f"{error}; {then}", retry_at)
         LOG.error("%s stays reserved: %s; %s", handle.id, error, then)
 
-    def _retry_at(self, failures: int) -> str | None:
+    def _retry_at(self, failures: int, error: AccelError) -> str | None:
+        if isinstance(error, RecordNotWritten):  # there is nothing wrong with the device
+            return retries.after(failures, self._clock())
         return retries.next_at(failures, self._policy.attempts, self._clock())
 
     def _put_aside(self, handle: AttachHandle, error: AccelError) -> bool:
