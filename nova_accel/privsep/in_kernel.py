@@ -4,6 +4,7 @@ An NVMe target and LIO's fileio open a disk as they open a file, so that other h
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from nova_accel.privsep import loops, remote, sysfs
 # Where it is not mounted, nothing is exported.
 _CONFIGFS = Path("/sys/kernel/config")
 _NUMBERS = Path("/sys/dev")
+_FILE = re.compile(r"TCM FILEIO ID: \d+ +File: (.*)  Size: \d+  Mode: ", re.ASCII)
 
 
 def find(names: Mapping[int, str]) -> dict[int, str]:
@@ -38,7 +40,14 @@ def _exported() -> Iterator[tuple[str, str]]:
             yield f"the NVMe target {subsystem.name}", sysfs.attribute(source / "device_path") or ""
     for adapter in sysfs.children(_CONFIGFS / "target/core"):
         for store in sysfs.children(adapter):
-            yield f"the LIO backstore {adapter.name}/{store.name}", sysfs.attribute(store / "udev_path") or ""
+            for path in _paths(store):
+                yield f"the LIO backstore {adapter.name}/{store.name}", path
+
+
+def _paths(store: Path) -> Iterator[str]:
+    """What LIO says of a backstore: targetcli writes a path down for it, the kernel itself tells only of fileio."""
+    yield sysfs.attribute(store / "udev_path") or ""
+    yield from _FILE.findall(sysfs.attribute(store / "info") or "")
 
 
 def _numbers_at(path: str, names: Mapping[int, str]) -> list[int]:

@@ -55,6 +55,14 @@ def test_a_disk_that_is_a_backstore_of_lio_is_found(configfs, node):
     assert in_kernel.find(NAMES) == {DISK: BY_LIO}
 
 
+def test_a_backstore_of_lio_that_targetcli_has_not_made_is_found_by_what_the_kernel_says_of_it(configfs, node):
+    by_lio(configfs, "")
+    state = "Status: ACTIVATED  Max Queue Depth: 0  SectorSize: 512  HwMaxSectors: 16384"
+    described = f"{state}\n        TCM FILEIO ID: 0        File: {node}  Size: 107374182400  Mode: O_DSYNC Async: 0\n"
+    (configfs / "target/core/fileio_0/backup/info").write_text(described)
+    assert in_kernel.find(NAMES) == {DISK: BY_LIO}
+
+
 @pytest.fixture
 def controller_node(tmp_path, monkeypatch):
     """The node of the controller nvme3 as sysfs shows that one, yet without a namespace."""
