@@ -43,10 +43,11 @@ class RecordFile:
     def refuse_if_unwritable(self) -> None:
         """Say what :meth:`add` would most likely say, before a device is erased for a line that nobody can write.
 
-        :raises RecordNotWritten: when the file cannot be opened or made, or nobody may write another byte there
+        :raises RecordNotWritten: when the file cannot be opened, made or locked, or nobody may write another byte there
         """
         if self._path:
             with self._opened() as file:
+                self._lock(file)
                 _refuse_if_full(file)
 
     def add(self, handle: AttachHandle, record: CleaningRecord, size_bytes: int | None) -> None:

@@ -158,6 +158,11 @@ def full(blocks):
     return os.statvfs_result((4096, 4096, blocks, 0, 0, 0, 0, 0, 0, 255))
 
 
+def test_what_somebody_else_has_locked_is_refused_before_anything_is_erased(path, locked):
+    with pytest.raises(RecordNotWritten, match="locked for 30 s"):
+        RecordFile(str(path), lambda _: None).refuse_if_unwritable()
+
+
 def test_a_disk_without_room_is_refused_before_anything_is_erased(file, monkeypatch):
     monkeypatch.setattr(record.os, "fstatvfs", lambda _: full(blocks=1000))
     with pytest.raises(RecordNotWritten, match="No space left on device"):
