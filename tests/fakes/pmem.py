@@ -11,39 +11,9 @@ from pathlib import Path
 from nova_accel.exception import PrivilegedCallError
 from nova_accel.facts import links
 from nova_accel.facts.roots import Roots
+from tests.fakes.content import expect_part, first_nonzero, zeroed
 
-_CHUNK_BYTES = 4 * 1024 * 1024
 _DAX = ("devdax",)
-
-
-def zeroed(content: dict[int, bytes], begin: int, end: int) -> dict[int, bytes]:
-    """What is left of a device's content when a part of it becomes zero."""
-    left = {}
-    for at, data in content.items():
-        if at < begin:
-            left[at] = data[: begin - at]
-        if at + len(data) > end:
-            left[max(at, end)] = data[max(0, end - at) :]
-    return left
-
-
-def first_nonzero(content: dict[int, bytes], begin: int, end: int) -> int:
-    """The first 4 MiB chunk of a part of a device that holds something; -1 when there is none."""
-    hits = [
-        at + index
-        for at, data in content.items()
-        for index in range(max(0, begin - at), min(len(data), end - at))
-        if data[index]
-    ]
-    return min(hits) // _CHUNK_BYTES * _CHUNK_BYTES if hits else -1
-
-
-def expect_part(call: str, size_bytes: int, offset_bytes: int, length_bytes: int) -> None:
-    """Refuse what root's side refuses."""
-    if offset_bytes < 0 or offset_bytes % _CHUNK_BYTES:
-        raise PrivilegedCallError(call, f"{offset_bytes} is not a multiple of {_CHUNK_BYTES}")
-    if length_bytes <= 0 or offset_bytes + length_bytes > size_bytes:
-        raise PrivilegedCallError(call, f"{length_bytes} bytes from {offset_bytes} are not within {size_bytes} bytes")
 
 
 @dataclass

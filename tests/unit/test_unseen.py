@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes.host import FakeHost, FakeSsd
+from tests.fakes.host import FakeSsd
 from tests.unit.conftest import DELETED, ssd_handle
 from tests.unit.one_host import ONE, SECRET, SERVER, providers, ssd, start
 
@@ -28,7 +28,7 @@ def unseen(monkeypatch):
     @contextlib.contextmanager
     def lose():
         with monkeypatch.context() as lost:
-            lost.setattr(FakeHost, "_lspci_line", staticmethod(lambda one: "\x1b[2Jgarbage\n"))
+            lost.setattr(FakeSsd, "lspci_line", lambda one: "\x1b[2Jgarbage\n")
             yield
 
     return lose
