@@ -133,6 +133,7 @@ Example: ``clean_timeout = 86400``
 How often nova-compute tries to clean a device by itself: at once, and after each failure 1, 5 and then every 30 minutes later. After the
 last the device stays reserved until an operator says ``nova-accel device clean``. The default waits once for each of these times: a
 process that had the device open, or a daemon that was restarted, is gone by then, and what fails still needs somebody who looks at it.
+Where only ``cleaning_record`` cannot be written, it goes on trying.
 
 Example: ``clean_attempts = 1``
 """,

@@ -112,7 +112,8 @@ def enable_our_drivers(started: list[str], services: collections.Counter[str]) -
     @functools.wraps(init_host)
     def enabled(compute_driver: Any, host: str) -> None:
         conf.register(driver.CONF)
-        options = ENABLED | {"ledger_path": str(folder(host) / "ledger.sqlite")}
+        kept = {"ledger_path": "ledger.sqlite", "cleaning_record": "cleaning.jsonl"}
+        options = ENABLED | {name: str(folder(host) / file) for name, file in kept.items()}
         for name, value in options.items():
             # Nova's fixtures take it back after the test.
             driver.CONF.set_override(name, value, group="nova_accel")
