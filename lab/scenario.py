@@ -42,6 +42,10 @@ class Use(enum.Enum):
     CEPH = "ceph"  # what wipefs takes for BlueStore
     OPEN = "open"  # a process has the disk open for reading
     OPEN_FOR_WRITING = "open-for-writing"
+    LOOP = "loop"  # a loop device lies over the disk
+    NVME_TARGET = "nvme-target"  # exported to other hosts by the kernel's NVMe target
+    NVME_TARGET_PASSTHRU = "nvme-target-passthru"  # the same, the controller as a whole
+    LIO_FILE = "lio-file"  # exported by LIO, as a file
     DOMAIN = "domain"  # passed through to a plain libvirt domain that runs
     DOMAIN_DISK = "domain-disk"  # the block device is a disk of a plain libvirt domain that runs
     DOMAIN_IDLE = "domain-idle"  # named by a plain libvirt domain that does not run
