@@ -44,7 +44,6 @@ class Use(enum.Enum):
     OPEN_FOR_WRITING = "open-for-writing"
     LOOP = "loop"  # a loop device lies over the disk
     NVME_TARGET = "nvme-target"  # exported to other hosts by the kernel's NVMe target
-    NVME_TARGET_PASSTHRU = "nvme-target-passthru"  # the same, the controller as a whole
     LIO_FILE = "lio-file"  # exported by LIO, as a file
     DOMAIN = "domain"  # passed through to a plain libvirt domain that runs
     DOMAIN_DISK = "domain-disk"  # the block device is a disk of a plain libvirt domain that runs

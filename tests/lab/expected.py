@@ -30,7 +30,6 @@ SSDS = {
     "open-for-writing": Reason.IN_USE,
     "loop": Reason.IN_USE,
     "nvme-target": Reason.IN_USE,
-    "nvme-target-passthru": Reason.IN_USE,
     "lio-file": Reason.IN_USE,
     "domain": Reason.OTHER_DOMAIN,
     "domain-disk": Reason.IN_USE,
