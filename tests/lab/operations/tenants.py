@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections import Counter
 from collections.abc import Mapping
 
-from lab import guest, servers
+from lab import guest, ledger, servers
+from lab.configuration import PMEM
 from lab.lab import Lab
 from lab.scenario import Chance, Ssd
 from lab.steps import wait_for
@@ -80,9 +83,27 @@ def wait_for_room(lab: Lab, wants: Mapping[str, str]) -> None:
 
 
 def wait_until_clean(lab: Lab, tenant: Tenant) -> None:
-    """Wait until what a server had is available to others, and Placement says so."""
+    """Wait until what a server had is available to others, and then until Placement says so.
+
+    In this order: right after a server has left it, Placement has nothing allocated from it, and has not heard yet that it is dirty.
+    """
+    wait_for(lambda: _states(lab, tenant) <= {"available"}, 2, lab.check)
     wait_until_available(lab, *tenant.ssds)
-    wait_for(lambda: spaces.states(lab, *tenant.spaces) <= {"available"}, 2, lab.check)
+    for label, count in Counter(_label(space) for space in tenant.spaces).items():
+        wait_for(functools.partial(_are_offered, lab, label, count), 2, lab.check)
+
+
+def _states(lab: Lab, tenant: Tenant) -> set[str]:
+    handles = ledger.read(lab.machine).handles
+    return {handles[identity].state for identity in tenant.identities}
+
+
+def _label(space: Space) -> str:
+    return next(label for label, names in PMEM.items() if space.name in names)
+
+
+def _are_offered(lab: Lab, label: str, count: int) -> bool:
+    return spaces.offered(lab, label) >= count
 
 
 def delete(lab: Lab, tenant: Tenant) -> None:
