@@ -137,13 +137,16 @@ def boot_id(lab: Lab, tenant: Tenant) -> str:
 
 
 def reads_now(lab: Lab, tenant: Tenant) -> tuple[str, ...]:
-    """What a running guest reads from its devices now, sorted; by then it has read all of them anew."""
+    """What a running guest reads from its devices now, sorted; by then it sees all of them, and has read them anew.
+
+    Its kernel takes its time to find one that was just plugged in; one that it never finds ends the step.
+    """
     before = _last_beat(lab, tenant).number
 
     def later() -> guest.Beat | None:
         lab.check()
         beat = _last_beat(lab, tenant)
-        return beat if beat.number > before + 1 else None
+        return beat if beat.number > before + 1 and len(beat.holds) >= len(tenant.written) else None
 
     holds = wait_for(later, 3).holds
     return tuple(sorted(holds.values()))
