@@ -204,3 +204,15 @@ def test_what_is_not_in_stored_xml_is_not_put_into_it():
 
 def test_all_of_a_domains_memory_is_counted_in_bytes():
     assert domain.memory_bytes('<domain><memory unit="KiB">6422528</memory></domain>') == 6422528 * 1024
+
+
+def test_host_devices_are_pci_and_mediated_ones_whoever_put_them_there():
+    interface = "<interface type='hostdev'><source><address type='pci' domain='0' bus='0xaf' slot='0' function='1'/></source></interface>"
+    mediated = "<hostdev mode='subsystem' type='mdev'><source><address uuid='c2177883-f1bb-47f0-914d-32a22e3a8804'/></source></hostdev>"
+    usb = "<hostdev mode='subsystem' type='usb'><source><address bus='1' device='2'/></source></hostdev>"
+    ours = domain.pci_addresses(in_domain(HOSTDEV))
+    assert domain.host_devices(in_domain(HOSTDEV, interface, mediated, usb)) == {
+        *map(str, ours),
+        "0000:af:00.1",
+        "c2177883-f1bb-47f0-914d-32a22e3a8804",
+    }
