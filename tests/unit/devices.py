@@ -37,14 +37,21 @@ def loop_device(folder: Path) -> Iterator[Path]:
     require_root()
     image = folder / "image"
     image.write_bytes(bytes(4 * 1024 * 1024))
-    made = subprocess.run(["losetup", "--find", "--show", str(image)], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        pytest.skip(f"this container has no loop devices: {made.stderr.strip()}")
-    disk = Path(made.stdout.strip())
-    try:
+    with loop_over(image) as disk:
         yield disk
+
+
+@contextlib.contextmanager
+def loop_over(path: Path) -> Iterator[Path]:
+    """A loop device over a file or a block device."""
+    made = subprocess.run(["losetup", "--find", "--show", str(path)], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        pytest.skip(f"this container has no loop device left for {path}: {made.stderr.strip()}")
+    loop = Path(made.stdout.strip())
+    try:
+        yield loop
     finally:
-        subprocess.run(["losetup", "-d", str(disk)], check=True)
+        subprocess.run(["losetup", "-d", str(loop)], check=True)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,5 @@
 """A loop device over a disk is seen, with real ones: the kernel lets both be opened exclusively at the same time."""
 
-import contextlib
-import subprocess
-
 import pytest
 
 from nova_accel.privsep import blocks, controller, loops, remote, using
@@ -18,23 +15,11 @@ def disk(tmp_path):
         yield disk
 
 
-@contextlib.contextmanager
-def loop_over(path):
-    made = subprocess.run(["losetup", "--find", "--show", str(path)], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        pytest.skip(f"this container has no second loop device: {made.stderr.strip()}")
-    name = made.stdout.strip()
-    try:
-        yield name
-    finally:
-        subprocess.run(["losetup", "-d", name], check=True)
-
-
 def test_a_disk_with_a_loop_device_over_it_is_in_use(disk, monkeypatch):
     monkeypatch.setattr(controller, "device", lambda address: disk)
     monkeypatch.setattr(controller, "namespaces", lambda folder: (disk.name,))
     who_writes = using.who_writes.__wrapped__
-    with loop_over(disk) as loop:
+    with devices.loop_over(disk) as loop:
         sentence = f"{loop} is a loop device over {disk}"
         assert who_writes([AT]) == {AT: sentence}
         with pytest.raises(Refused, match=sentence):
@@ -48,14 +33,14 @@ def test_a_disk_with_a_loop_device_over_it_is_in_use(disk, monkeypatch):
 def test_the_path_by_which_it_was_made_does_not_matter(disk, tmp_path):
     node = tmp_path / "as-kubelet-makes-it"
     node.symlink_to(disk)
-    with loop_over(node) as loop:
-        assert loops.find({disk.stat().st_rdev}) == {disk.stat().st_rdev: loop.removeprefix("/dev/")}
+    with devices.loop_over(node) as loop:
+        assert loops.find({disk.stat().st_rdev}) == {disk.stat().st_rdev: loop.name}
 
 
 def test_where_dev_lacks_the_loop_device_its_path_counts(disk, tmp_path, monkeypatch):
     monkeypatch.setattr(loops, "_DEV", tmp_path / "dev")
-    with loop_over(disk) as loop:
-        assert loops.find({disk.stat().st_rdev}) == {disk.stat().st_rdev: loop.removeprefix("/dev/")}
+    with devices.loop_over(disk) as loop:
+        assert loops.find({disk.stat().st_rdev}) == {disk.stat().st_rdev: loop.name}
 
 
 def test_a_loop_device_over_a_file_is_over_no_disk(disk):
@@ -65,5 +50,5 @@ def test_a_loop_device_over_a_file_is_over_no_disk(disk):
 
 def test_a_file_on_another_machine_is_not_asked_about(disk, monkeypatch):
     monkeypatch.setattr(remote, "is_path", lambda path: True)
-    with loop_over(disk):
+    with devices.loop_over(disk):
         assert loops.find({disk.stat().st_rdev}) == {}
