@@ -8,10 +8,17 @@ from pathlib import Path
 
 from nova_accel.exception import LedgerError
 from nova_accel.ledger import schema
-from nova_accel.ledger.file import as_it_lies
+from nova_accel.ledger.file import as_it_lies, in_words
 from nova_accel.ledger.store import Ledger
 
 _NONE = "there is none; nova-compute makes it when it starts with enabled_drivers set. If it has, --config-file names another nova.conf"
+
+
+class NotMadeYet(LedgerError):
+    """There is no such file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, _NONE)
 
 
 class MountedReadOnly(LedgerError):
@@ -24,7 +31,8 @@ class MountedReadOnly(LedgerError):
 def open_ledger(path: str) -> Ledger:
     """Open the ledger for reading and writing.
 
-    :raises LedgerError: when it is not there, not of this version, or cannot be written to, by anybody or by this user
+    :raises NotMadeYet: when it is not there
+    :raises LedgerError: when it is not of this version, or cannot be written to, by anybody or by this user
     """
     owner = _owner(path)
     if is_mounted_read_only(path):
@@ -55,7 +63,7 @@ def _owner(path: str) -> int:
     try:
         return Path(path).stat().st_uid
     except FileNotFoundError as error:
-        raise LedgerError(path, _NONE) from error
+        raise NotMadeYet(path) from error
     except OSError as error:
         raise LedgerError(path, f"{error.strerror}; run this as nova-compute's user") from error
 
@@ -82,7 +90,7 @@ def _refuse_unless_of_this_version(uri: str, path: str) -> None:
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
             )
     except sqlite3.Error as error:
-        raise LedgerError(path, str(error)) from error
+        raise LedgerError(path, in_words(path, error)) from error
     if application != schema.APPLICATION_ID:
         raise LedgerError(path, "it is no ledger of nova_accel")
     if version < schema.VERSION:

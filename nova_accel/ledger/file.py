@@ -1,6 +1,7 @@
 """The ledger's SQLite file: connections and transactions, each on disk when it ends."""
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from nova_accel.ledger import schema
 _LOCK_WAIT_S = 30.0
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PRIMARY_CODE = 0xFF
+# How SQLite puts that it found no room depends on where it looked for it.
+_OF_A_FULL_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+_LITTLE_ROOM_BYTES = 64 * 1024
+"""Less is too little for the files that SQLite makes beside its own whenever it opens it."""
 # What SQLite keeps beside its file while it is in use.
 _BESIDE = ("", "-wal", "-shm")
 
@@ -29,6 +34,8 @@ class LedgerFile:
         self._read_only = read_only
         self.revision = 0
         """How often this process has written: what was read at a revision still holds, but for what other processes write."""
+        self.begun = 0
+        """How often this process has begun an empty ledger, because there was none."""
         self._is_ready = read_only
         self._making_ready = threading.Lock()
 
@@ -97,7 +104,7 @@ class LedgerFile:
             except OSError as error:
                 raise LedgerError(self.path, f"its folder cannot be made: {error.strerror}") from error
             with self._opened() as connection:
-                schema.prepare(connection)
+                self.begun += schema.prepare(connection)
             self._is_ready = True
 
     def _is_there(self) -> bool:
@@ -125,7 +132,9 @@ class LedgerFile:
     def _told(self, error: Exception) -> LedgerError:
         if isinstance(error, sqlite3.NotSupportedError):
             return NotALedger(self.path, str(error))
-        return LedgerDamaged(self.path, str(error)) if _is_damage(error) else LedgerError(self.path, str(error))
+        if _is_damage(error):
+            return LedgerDamaged(self.path, str(error))
+        return LedgerError(self.path, in_words(self.path, error))
 
 
 def _is_damage(error: Exception) -> bool:
@@ -135,6 +144,20 @@ def _is_damage(error: Exception) -> bool:
         return code in _DAMAGED
     # Python says without a code that a text is not UTF-8: as OperationalError of a value, as ValueError of a name.
     return isinstance(error, (sqlite3.DataError, sqlite3.OperationalError, ValueError))
+
+
+def in_words(path: str, error: Exception) -> str:
+    """What kept SQLite from using a file, for people."""
+    return f"its disk is full ({error})" if _code(error) in _OF_A_FULL_DISK and _has_little_room(path) else str(error)
+
+
+def _has_little_room(path: str) -> bool:
+    try:
+        room = os.statvfs(Path(path).parent)
+    except OSError:
+        return False
+    # One without any blocks does not tell.
+    return room.f_blocks > 0 and room.f_bavail * room.f_frsize < _LITTLE_ROOM_BYTES
 
 
 def as_it_lies(path: str) -> str:

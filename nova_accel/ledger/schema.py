@@ -106,9 +106,10 @@ DROP TABLE sighting_1;
 _FROM = {1: _FROM_1.format(tables=_TABLES), 2: _FROM_2, 3: _LEFT, 4: _FROM_4}
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def prepare(connection: sqlite3.Connection) -> bool:
     """Make the tables of a new file, bring those of an older nova_accel up to date, or check them; one transaction.
 
+    :returns: whether there was nothing in the file before
     :raises sqlite3.DatabaseError: when the file belongs to something else or to a newer nova_accel
     """
     if _is_anothers(connection):  # before anything is written
@@ -119,12 +120,14 @@ def prepare(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         version = _pragma(connection, "user_version")
         application = _pragma(connection, "application_id")
-        if version == 0 and application == 0:
+        is_new = version == 0 and application == 0
+        if is_new:
             _run(connection, _TABLES)
         elif version in _FROM:
             _bring_up_to_date(connection, version)
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"it has schema {version}, this nova_accel knows {VERSION}")
+    return is_new
 
 
 def check(connection: sqlite3.Connection) -> None:

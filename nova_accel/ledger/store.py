@@ -42,6 +42,11 @@ class Ledger:
         """Changes whenever this process has written anything."""
         return self._file.revision
 
+    @property
+    def begun(self) -> int:
+        """How often this process has begun an empty ledger, because there was none."""
+        return self._file.begun
+
     def entries(self) -> dict[HandleId, Entry]:
         """Every handle that was ever offered."""
         with self._file.connection() as connection:

@@ -14,6 +14,8 @@ class LedgerGuard:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._error: LedgerError | None = None
+        self._begun = 0
+        """How often an empty ledger had been begun at the last look; whatever uses it first begins one."""
 
     def start(self) -> None:
         """Try the ledger for the first time; one that is damaged is set aside.
@@ -61,8 +63,11 @@ class LedgerGuard:
         return doubted or before is not None
 
     def _make_usable(self) -> bool:
-        is_new = self._begin_anew_if_damaged()
-        doubted = self._doubt_if_older()
+        was_damaged = self._begin_anew_if_damaged()
+        is_new, self._begun = self._ledger.begun != self._begun, self._ledger.begun
+        if is_new and not was_damaged:
+            LOG.warning("There was no ledger %s: an empty one is begun", self._ledger.path)
+        doubted = self._doubt_if_older(is_new=is_new)
         return is_new or doubted
 
     def _begin_anew_if_damaged(self) -> bool:
@@ -75,15 +80,16 @@ class LedgerGuard:
             return True
         return False
 
-    def _doubt_if_older(self) -> bool:
+    def _doubt_if_older(self, *, is_new: bool) -> bool:
         missing = self._ledger.age.claims_missing()
         if not missing:
             return False
         doubted = self._ledger.doubt_all("the ledger is an older copy of itself, so it may have been in a guest since")
         self._ledger.age.is_up_to_date()
         LOG.error(
-            "The ledger %s is older than it was: %d claims are missing; %d devices are read again",
+            "The ledger %s is %s: %d claims are missing; %d devices are read again",
             self._ledger.path,
+            "new, and the one that was there is lost" if is_new else "older than it was",
             missing,
             doubted,
         )

@@ -55,6 +55,20 @@ def loop_over(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def small_disk(folder: Path, size_kib: int) -> Iterator[Path]:
+    """A file system of its own in a folder."""
+    require_root()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_kib}k", "none", str(folder)]
+    made = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        pytest.skip(f"this container does not let even root mount: {made.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@contextlib.contextmanager
 def in_mount_namespace(*argv: object) -> Iterator["subprocess.Popen[bytes]"]:
     """A program in a mount namespace of its own that has said ``done`` once it has mounted what it is there for."""
     command = ["unshare", "--mount", *map(str, argv)]

@@ -99,6 +99,30 @@ def test_a_ledger_that_is_damaged_at_the_start_is_set_aside(path, name):
     assert len(aside(path)) == 1
 
 
+def test_a_ledger_that_is_gone_is_said_to_be(guard, path, caplog):
+    assert "There was no ledger" not in caplog.text
+    path.unlink()
+    assert guard.check()
+    assert f"There was no ledger {path}: an empty one is begun" in caplog.text
+    assert f"The ledger {path} is new, and the one that was there is lost: 1 claims are missing" in caplog.text
+    assert not guard.check()
+
+
+def test_the_first_ledger_of_a_host_is_said_to_be_begun(tmp_path, caplog):
+    guard = LedgerGuard(Ledger(str(tmp_path / "first" / "ledger.sqlite"), open_now=False))
+    guard.start()
+    assert f"There was no ledger {tmp_path}/first/ledger.sqlite: an empty one is begun" in caplog.text
+    assert "missing" not in caplog.text
+
+
+def test_what_another_call_has_begun_meanwhile_is_noticed_too(guard, path, caplog):
+    path.unlink()
+    Path(f"{path}.claims").unlink()
+    assert guard._ledger.entries() == {}
+    assert guard.check()
+    assert "an empty one is begun" in caplog.text
+
+
 def test_a_ledger_that_becomes_empty_is_begun_anew(guard, path):
     os.truncate(path, 0)
     assert guard.check()

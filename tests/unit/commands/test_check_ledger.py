@@ -72,6 +72,47 @@ def test_what_is_broken_is_found_alone_with_what_to_do(is_found_alone, broken: B
     is_found_alone(broken)
 
 
+def test_where_it_cannot_be_used_for_want_of_room_that_is_said_and_not_another_path_advised(run, host: CheckedHost):
+    fill(host)
+    host.ledger_path.write_bytes(b"what SQLite cannot open" * 100)
+    [row] = [row for row in run("status", "check", "-f", "json", facts=host.facts).json if row["check"] == "ledger"]
+    assert (row["result"], row["what to do"][:9]) == ("failure", "Make room")
+
+
+def none_on(kind: str) -> Callable[[CheckedHost], object]:
+    def mount(host: CheckedHost) -> None:
+        ledger_on(kind)(host)
+        host.ledger_path.unlink()
+
+    return mount
+
+
+def none_and_no_room(host: CheckedHost) -> None:
+    fill(host)
+    host.ledger_path.unlink()
+
+
+BEFORE_THE_FIRST_START = (
+    Broken("ledger", "none", lambda host: host.ledger_path.unlink(), WARNING, "there is none", "Start nova-compute"),
+    Broken("ledger", "none, in memory", none_on("tmpfs"), FAILURE, "lies on tmpfs", "set ledger_path"),
+    Broken("ledger", "none, no room", none_and_no_room, WARNING, "only 3 MiB are left where", "Make room"),
+)
+
+
+@pytest.mark.parametrize("broken", BEFORE_THE_FIRST_START, ids=str)
+def test_where_there_is_none_yet_its_place_is_looked_at(is_found_alone, host: CheckedHost, broken: Broken):
+    is_found_alone(broken)
+    assert not host.ledger_path.exists()
+
+
+def test_where_none_could_be_made_that_is_said(run, host: CheckedHost):
+    host.ledger_path.unlink()
+    host.ledger_path.parent.rmdir()
+    host.ledger_path.parent.write_text("")
+    [row] = [row for row in run("status", "check", "-f", "json", facts=host.facts).json if row["check"] == "ledger"]
+    assert row["result"] == "failure"
+
+
 def test_without_a_ledger_only_the_ledger_is_complained_about(run, host: CheckedHost):
     host.ledger_path.unlink()
     checked = run("status", "check", "-f", "json", facts=host.facts)
