@@ -81,4 +81,7 @@ def _then(before: Entry) -> str:
         return ""
     if before.state is State.CLEAN_FAILED and before.retry_at is None:
         return f"; it is {before.state.value}: nova-accel device clean {before.handle.identity}"
+    if not before.may_be_erased:
+        why = f": {before.reason}" if before.reason else ""
+        return f"; it is {before.state.value}, and not offered before all of it reads as zero{why}"
     return f"; it is {before.state.value}, so cleaning comes first"

@@ -80,9 +80,11 @@ def wait(
 
 
 def _is_over(entry: Entry, *, others_clean: bool) -> bool:
-    # What was released and is still dirty has its turn to come; what nobody released is only read, and may stay dirty.
-    to_come = entry.state is State.CLEANING or (entry.state is State.DIRTY and entry.may_be_erased and not others_clean)
-    return entry.asked is None and not to_come
+    if entry.asked is not None or entry.state is State.CLEANING:
+        return False
+    # What was released and is still dirty has its turn to come, unless it was put off; what nobody released is only read.
+    was_put_off = entry.retry_at is not None
+    return entry.state is not State.DIRTY or not entry.may_be_erased or others_clean or was_put_off
 
 
 def _entry(ledger: Ledger, identity: str) -> Entry:

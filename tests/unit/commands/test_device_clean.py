@@ -343,6 +343,14 @@ def test_a_released_one_that_has_its_turn_to_come_is_waited_for(watch, ledger: L
     assert shown.splitlines() == ["S4EVUSED: not cleaned yet (0 s)", "S4EVUSED: being cleaned (10 s)"]
 
 
+def test_one_that_is_put_off_ends_the_waiting(run, ledger: Ledger, nova_compute):
+    ledger.release(SERVER, "Nova deleted it")
+    nova_compute(lambda: ledger.put_off(USED, "is not touched: it is part of the array /dev/md127"))
+    done = run("device", "clean", "S4EVUSED", "--wait")
+    assert done.status == 1
+    assert done.out.splitlines()[-1] == "S4EVUSED: dirty: is not touched: it is part of the array /dev/md127"
+
+
 def test_one_that_vanishes_from_the_ledger_ends_the_waiting(ledger: Ledger):
     with pytest.raises(waiting.Vanished, match="the ledger does not know it any more"):
         waiting.wait(ledger, "S4NEVER", waiting.Progress(io.StringIO(), live=False))

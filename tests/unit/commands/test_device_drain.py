@@ -6,6 +6,7 @@ import pytest
 
 from nova_accel.commands import known
 from nova_accel.ledger.store import Ledger
+from nova_accel.model import HandleId
 from tests.unit.commands.conftest import SERVER
 
 
@@ -62,8 +63,27 @@ def test_an_address_is_no_name_for_what_acts(run, drained):
 def test_undraining_takes_it_back(run, ledger: Ledger, drained):
     run("device", "drain", "S4EVFREE", "S4DIRTY")
     done = run("device", "undrain", "S4EVFREE", "S4DIRTY")
-    assert done.out == "S4EVFREE: no longer drained\nS4DIRTY: no longer drained; it is dirty, so cleaning comes first\n"
+    assert done.out == (
+        "S4EVFREE: no longer drained\n"
+        "S4DIRTY: no longer drained; it is dirty, and not offered before all of it reads as zero: not read yet\n"
+    )
     assert drained() == {}
+
+
+def test_undraining_what_a_server_released_says_that_it_is_cleaned_first(run, ledger: Ledger):
+    ledger.release(SERVER, "Nova deleted it")
+    run("device", "drain", "S4EVUSED")
+    done = run("device", "undrain", "S4EVUSED")
+    assert done.out == "S4EVUSED: no longer drained; it is dirty, so cleaning comes first\n"
+
+
+def test_undraining_what_holds_somebodys_data_says_what_to_do_about_that(run, ledger: Ledger):
+    ledger.explain(
+        HandleId("CUSTOM_SSD", "S4DIRTY"), "holds data; say: nova-accel device clean S4DIRTY --erase-foreign-data"
+    )
+    run("device", "drain", "S4DIRTY")
+    done = run("device", "undrain", "S4DIRTY")
+    assert done.out.endswith("reads as zero: holds data; say: nova-accel device clean S4DIRTY --erase-foreign-data\n")
 
 
 def test_undraining_what_is_not_drained_says_so(run, ledger):
