@@ -15,7 +15,7 @@ def _not_free(evidence: SsdEvidence) -> Verdict | None:
     if kernel_driver != _NVME:
         return Verdict(
             Reason.FOREIGN_DRIVER,
-            f"it is bound to {kernel_driver or 'no driver'}, and not by nova_accel; if nothing needs that, empty "
+            f"it is bound to {_whose(kernel_driver)}; if nothing needs that, empty "
             f"/sys/bus/pci/devices/{evidence.pci.address}/driver_override and bind it to the nvme driver to offer it",
         )
     if not evidence.namespaces:
@@ -24,6 +24,12 @@ def _not_free(evidence: SsdEvidence) -> Verdict | None:
             "it has no namespace, so there is nothing to offer; make one with nvme create-ns and nvme attach-ns",
         )
     return None
+
+
+def _whose(kernel_driver: str | None) -> str:
+    if kernel_driver == _VFIO:
+        return "vfio-pci, and the ledger knows nothing of it: not by nova_accel, or, where a ledger was lost, with what a server left"
+    return f"{kernel_driver or 'no driver'}, and not by nova_accel"
 
 
 def _not_identified(evidence: SsdEvidence) -> Verdict | None:
