@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from nova_accel.privsep import acting_pctxt, blocks, controller, held, sysfs
+from nova_accel.privsep import acting_pctxt, blocks, controller, held, pinned, sysfs
 from nova_accel.privsep.errors import Failed, Lost, Refused
 
 _BLKRRPART = 0x125F
@@ -42,11 +42,7 @@ def hand_over(address: str, serial: str) -> None:
     folder = controller.identified(address, serial)
     if not (_DRIVERS / "vfio-pci").is_dir():
         raise Refused("the kernel module vfio-pci is not loaded")
-    names = controller.namespaces(folder)
-    if not names:
-        raise Refused(f"{folder.name} has no namespace")
-    controller.refuse_if_used(names)
-    with blocks.exclusive(names):
+    with pinned.unused(address, serial):
         held.hold(_shown_serial(folder))
         _write(folder / "driver_override", "vfio-pci")
         _unbind(folder)
@@ -85,12 +81,16 @@ def bring_back(address: str, serial: str = "") -> None:
 
 def _mark(folder: Path, serial: str) -> None:
     """Mark what nvme has already: the host may have mounted it meanwhile, and would lose the mount at udev's next look."""
+    with _unused(folder, serial):
+        _write(folder / "driver_override", "nvme")
+
+
+def _unused(folder: Path, serial: str) -> contextlib.AbstractContextManager[dict[str, int]]:
     if serial:
-        controller.identified(folder.name, serial)
+        return pinned.unused(folder.name, serial)
     names = controller.namespaces(folder)
     controller.refuse_if_used(names)
-    with blocks.exclusive(names):
-        _write(folder / "driver_override", "nvme")
+    return blocks.exclusive(names)
 
 
 @acting_pctxt.entrypoint_with_timeout(_CALL_TIMEOUT_S)

@@ -24,12 +24,8 @@ def _partitions(name: str) -> list[str]:
 
 def numbers(names: Iterable[str]) -> dict[int, str]:
     """Names by device number; one that is gone meanwhile is left out."""
-    found = {}
-    for name in names:
-        major, _, minor = (sysfs.attribute(_BLOCK / name / "dev") or "").partition(":")
-        if major.isdecimal() and minor.isdecimal():
-            found[os.makedev(int(major), int(minor))] = name
-    return found
+    found = ((sysfs.device_number(_BLOCK / name), name) for name in names)
+    return {number: name for number, name in found if number is not None}
 
 
 @contextlib.contextmanager

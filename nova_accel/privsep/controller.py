@@ -60,6 +60,22 @@ def namespaces(folder: Path) -> tuple[str, ...]:
     return _namespaces_in(controller(folder))
 
 
+def numbers(folder: Path) -> dict[str, int]:
+    """Device numbers by name of :func:`namespaces`, each as sysfs says it below this controller; left out where it does not.
+
+    With native multipath they are below its NVM subsystem.
+    """
+    mine = controller(folder)
+    places = [*filter(None, [_subsystem(mine.name)]), mine]
+    found = ((name, sysfs.device_number(place / name)) for place in places for name in _namespaces_in(mine))
+    return {name: number for name, number in found if number is not None}
+
+
+def _subsystem(name: str) -> Path | None:
+    """The folder of the NVM subsystem that a controller belongs to, if the kernel says so."""
+    return next((one for one in sysfs.children(_SUBSYSTEMS) if (one / name).exists()), None)
+
+
 def _namespaces_in(folder: Path) -> tuple[str, ...]:
     matches = (_NAMESPACE.fullmatch(child.name) for child in sysfs.children(folder))
     return tuple(sorted({f"nvme{match[1]}n{match[2]}" for match in matches if match}))
@@ -71,7 +87,7 @@ def refuse_if_not_alone(folder: Path, names: tuple[str, ...]) -> None:
     :raises Refused: when there is another, or the kernel does not say
     """
     mine = controller(folder).name
-    subsystem = next((one for one in sysfs.children(_SUBSYSTEMS) if (one / mine).exists()), None)
+    subsystem = _subsystem(mine)
     if subsystem is None:
         raise Refused(f"the kernel does not say which NVM subsystem {mine} belongs to")
     others = [child.name for child in sysfs.children(subsystem) if _CONTROLLER.fullmatch(child.name)]

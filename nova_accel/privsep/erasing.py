@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from nova_accel.privsep import acting_pctxt, blocks, controller, tool
+from nova_accel.privsep import acting_pctxt, pinned, tool
 from nova_accel.privsep.errors import Failed, Refused
 
 _BLKGETSIZE64 = 0x80081272
@@ -32,8 +32,8 @@ _SECURE_ERASE = {FORMAT: 1, FORMAT_CRYPTO: 2}
 @acting_pctxt.entrypoint_with_timeout(_IDENTIFY_TIMEOUT_S + _SLACK_S)
 def id_ctrl(address: str, serial: str) -> str:
     """Standard output of ``nvme id-ctrl -o json`` for the SSD with ``serial`` at ``address``."""
-    name = controller.controller(controller.identified(address, serial)).name
-    return tool.run(["nvme", "id-ctrl", f"/dev/{name}", "-o", "json"], _IDENTIFY_TIMEOUT_S)
+    with pinned.character_device(address, serial) as name:
+        return tool.run(["nvme", "id-ctrl", f"/dev/{name}", "-o", "json"], _IDENTIFY_TIMEOUT_S)
 
 
 @acting_pctxt.entrypoint_with_timeout(_IDENTIFY_TIMEOUT_S + _SLACK_S)
@@ -43,8 +43,8 @@ def list_ns(address: str, serial: str, allocated: bool) -> str:
     :param allocated: all namespaces of the NVM subsystem, attached or not, which a controller that manages namespaces knows;
         otherwise those that are attached to this controller
     """
-    name = controller.controller(controller.identified(address, serial)).name
-    return tool.run(_list_ns(name, allocated), _IDENTIFY_TIMEOUT_S)
+    with pinned.character_device(address, serial) as name:
+        return tool.run(_list_ns(name, allocated), _IDENTIFY_TIMEOUT_S)
 
 
 def _list_ns(name: str, allocated: bool) -> list[str]:
@@ -54,7 +54,7 @@ def _list_ns(name: str, allocated: bool) -> list[str]:
 @acting_pctxt.entrypoint_with_timeout(_IDENTIFY_TIMEOUT_S + _SLACK_S)
 def sizes(address: str, serial: str) -> dict[str, int]:
     """Size in bytes of each namespace, by block device name."""
-    with blocks.exclusive(controller.namespaces(controller.identified(address, serial))) as opened:
+    with pinned.namespaces(address, serial) as opened:
         return {name: _size_bytes(descriptor) for name, descriptor in opened.items()}
 
 
@@ -68,7 +68,7 @@ def erase(address: str, serial: str, method: str, timeout_s: float) -> None:
     :raises Failed: when the tool says so, or does not come back in time
     """
     until = time.monotonic() + _time_limit(timeout_s)
-    with _held(address, serial) as opened:
+    with pinned.unused(address, serial) as opened:
         for name in opened:
             left_s = max(1.0, until - time.monotonic())
             tool.run(_format(name, method, left_s), left_s)
@@ -102,7 +102,7 @@ def zero(address: str, serial: str, namespace: str, method: str, offset_bytes: i
     """
     if method not in (WRITE_ZEROES, OVERWRITE):
         raise Refused(f"{str(method)[:40]!r} is not a way to write zeros to an SSD")
-    with _held(address, serial, os.O_RDWR | os.O_DIRECT) as opened:
+    with pinned.unused(address, serial, os.O_RDWR | os.O_DIRECT) as opened:
         descriptor = _namespace(opened, namespace)
         _refuse_if_outside(_size_bytes(descriptor), offset_bytes, length_bytes)
         if method == WRITE_ZEROES:
@@ -167,12 +167,9 @@ def _readable(
     address: str, serial: str, namespace: str, offset_bytes: int, length_bytes: int
 ) -> Iterator[tuple[int, int]]:
     """The descriptor of a namespace and where the part ends."""
-    names = controller.namespaces(controller.identified(address, serial))
-    if namespace not in names:
-        raise Refused(f"{address} has no namespace {namespace!r}")
     if offset_bytes < 0 or offset_bytes % _CHUNK_BYTES or length_bytes < 0:
         raise Refused(f"{offset_bytes} is not a multiple of {_CHUNK_BYTES}, or {length_bytes} is no length")
-    with blocks.exclusive((namespace,), os.O_RDONLY | os.O_DIRECT) as opened:
+    with pinned.namespaces(address, serial, only=(namespace,)) as opened:
         yield opened[namespace], min(_size_bytes(opened[namespace]), offset_bytes + length_bytes)
 
 
@@ -209,17 +206,6 @@ def _scan(descriptor: int, offset_bytes: int, end_bytes: int, block: bytes = _ZE
 def _expect_time_left(until: float, doing: str, offset_bytes: int) -> None:
     if time.monotonic() > until:
         raise Failed(f"{doing} had come to byte {offset_bytes} after {_SLICE_TIMEOUT_S:g} s and was stopped")
-
-
-@contextlib.contextmanager
-def _held(address: str, serial: str, flags: int = os.O_RDONLY) -> Iterator[dict[str, int]]:
-    """Descriptors of all namespaces by name, while nobody else uses one of them."""
-    names = controller.namespaces(controller.identified(address, serial))
-    if not names:
-        raise Refused(f"{address} has no namespace")
-    controller.refuse_if_used(names)
-    with blocks.exclusive(names, flags) as opened:
-        yield opened
 
 
 def _namespace(opened: dict[str, int], name: str) -> int:

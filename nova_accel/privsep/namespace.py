@@ -5,7 +5,6 @@ dax device, with the character device's number. The dax device bears the *namesp
 holder one of its own. A disabled namespace has no holder and says it is raw.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +102,7 @@ def _dax_folders(holder: Path | None) -> list[Path]:
 
 
 def _described(device: Path, dev: str, uuid: str) -> DaxDevice:
-    number, size_bytes = _device_number(device), sysfs.number(device / "size")
+    number, size_bytes = sysfs.device_number(device), sysfs.number(device / "size")
     align_bytes, incarnation = sysfs.number(device / "align"), _incarnation(device)
     if number is None or not size_bytes or not align_bytes or incarnation is None:
         raise Refused(f"{device.name} of {dev} has no size")
@@ -117,18 +116,13 @@ def _incarnation(device: Path) -> int | None:
         return None
 
 
-def _device_number(device: Path) -> int | None:
-    major, _, minor = (sysfs.attribute(device / "dev") or "").partition(":")
-    return os.makedev(int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
-
-
 def dax_numbers(sys: Path, dev: str) -> dict[str, int | None]:
     """Numbers by name of the dax devices that the namespace has; without a number the one it would have if it were enabled.
 
     :raises Refused: when the name is malformed
     """
     would_have: dict[str, int | None] = {f"dax{_digits(dev)}": None}
-    return would_have | {folder.name: _device_number(folder) for folder in _dax_folders(_holder(sys, dev))}
+    return would_have | {folder.name: sysfs.device_number(folder) for folder in _dax_folders(_holder(sys, dev))}
 
 
 def block_names(sys: Path, dev: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import json
 
-from nova_accel.privsep import acting_pctxt, blocks, controller, tool
+from nova_accel.privsep import acting_pctxt, controller, pinned, tool
 from nova_accel.privsep.errors import Failed, Refused
 
 _COMMAND_TIMEOUT_S = 60.0
@@ -31,21 +31,17 @@ def sanitize(address: str, serial: str, method: str) -> None:
     if method not in _ACTIONS:
         raise Refused(f"{str(method)[:40]!r} is not a way to sanitize an SSD")
     folder = controller.identified(address, serial)
-    names = controller.namespaces(folder)
-    if not names:
-        raise Refused(f"{folder.name} has no namespace")
-    controller.refuse_if_used(names)
-    with blocks.exclusive(names):
-        controller.refuse_if_not_alone(folder, names)
-        _refuse_if_shared(controller.controller(folder).name)
-        tool.run(_command(controller.controller(folder).name, method), _COMMAND_TIMEOUT_S)
+    with pinned.unused(address, serial) as opened, pinned.character_device(address, serial) as name:
+        controller.refuse_if_not_alone(folder, tuple(opened))
+        _refuse_if_shared(name)
+        tool.run(_command(name, method), _COMMAND_TIMEOUT_S)
 
 
 @acting_pctxt.entrypoint_with_timeout(_COMMAND_TIMEOUT_S + _SLACK_S)
 def sanitize_log(address: str, serial: str) -> str:
     """Standard output of ``nvme sanitize-log -o json`` for the SSD with ``serial`` at ``address``."""
-    name = controller.controller(controller.identified(address, serial)).name
-    return tool.run(["nvme", "sanitize-log", f"/dev/{name}", "-o", "json"], _COMMAND_TIMEOUT_S)
+    with pinned.character_device(address, serial) as name:
+        return tool.run(["nvme", "sanitize-log", f"/dev/{name}", "-o", "json"], _COMMAND_TIMEOUT_S)
 
 
 def _command(name: str, method: str) -> list[str]:

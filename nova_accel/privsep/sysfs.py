@@ -1,5 +1,6 @@
 """Reads sysfs on root's side."""
 
+import os
 from pathlib import Path
 
 
@@ -15,6 +16,12 @@ def number(path: Path) -> int | None:
     """A decimal number in a sysfs file; None when there is none."""
     text = attribute(path)
     return int(text) if text and text.isascii() and text.isdecimal() else None
+
+
+def device_number(folder: Path) -> int | None:
+    """The number of the device that is at this folder; None when it is gone, or none of /dev."""
+    major, _, minor = (attribute(folder / "dev") or "").partition(":")
+    return os.makedev(int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
 
 
 def kernel_driver(folder: Path) -> str | None:

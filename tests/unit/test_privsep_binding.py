@@ -70,6 +70,8 @@ class Kernel:
         running.mkdir(parents=True, exist_ok=True)
         for name in self.namespaces:
             (running / name).mkdir(exist_ok=True)
+            # A file stands for the block device, and has no number.
+            (running / name / "dev").write_text("0:0\n")
             (self.root / "dev" / name).touch()
         (running / "state").write_text(state + "\n")
 
@@ -134,6 +136,8 @@ def test_one_that_the_host_has_taken_meanwhile_is_not_marked(on_nvme, tmp_path):
     with loop_device(tmp_path) as disk:
         (tmp_path / "dev/nvme0n1").unlink()
         (tmp_path / "dev/nvme0n1").symlink_to(disk)
+        number = disk.stat().st_rdev
+        (on_nvme.folder / "nvme/nvme0/nvme0n1/dev").write_text(f"{os.major(number)}:{os.minor(number)}\n")
         with held_exclusively(disk), pytest.raises(Refused, match="/dev/nvme0n1 is in use by this host"):
             bring_back("SN1")
         assert (on_nvme.folder / "driver_override").read_text() == "vfio-pci\n"

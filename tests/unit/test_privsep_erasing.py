@@ -1,11 +1,12 @@
 """Writing zeros to a disk and reading it back, on a real block device that stands for an SSD's namespace."""
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from nova_accel.privsep import blocks, controller, erasing, sanitizing, tool
+from nova_accel.privsep import blocks, controller, erasing, pinned, sanitizing, tool
 from nova_accel.privsep.errors import Failed, Refused
 from tests.unit.devices import loop_device
 
@@ -26,6 +27,7 @@ def disk(tmp_path, monkeypatch):
         disk.write_bytes(b"\x5a" * SIZE)
         monkeypatch.setattr(controller, "identified", lambda address, serial: tmp_path)
         monkeypatch.setattr(controller, "namespaces", lambda folder: (disk.name,))
+        monkeypatch.setattr(controller, "numbers", lambda folder: {disk.name: disk.stat().st_rdev})
         monkeypatch.setattr(controller, "refuse_if_used", lambda names: None)
         yield disk
 
@@ -100,7 +102,7 @@ def test_a_disk_that_somebody_holds_is_neither_erased_nor_sanitized(disk, monkey
 
 def test_a_sanitize_asks_twice_who_else_is_there_and_then_begins(disk, monkeypatch):
     asked = []
-    monkeypatch.setattr(controller, "controller", lambda folder: folder / "nvme0")
+    monkeypatch.setattr(pinned, "character_device", lambda address, serial: contextlib.nullcontext("nvme0"))
     monkeypatch.setattr(controller, "refuse_if_not_alone", lambda folder, names: asked.append(names))
     monkeypatch.setattr(tool, "run", lambda argv, timeout_s: asked.append(argv[1:]) or '{"cmic": 0}')
     call(sanitizing.sanitize, AT, SERIAL, "sanitize-block")
