@@ -18,6 +18,9 @@ _BLOCK_BYTES = 4096
 _ZERO = bytes(_BLOCK_BYTES)
 _IDENTIFY_TIMEOUT_S = 30.0
 _LONGEST_ERASE_S = 24 * 3600.0
+_LEAST_FORMAT_S = 30.0
+# A format that is not done in time comes back when the kernel has reset the controller, which may take 127.5 s to stop.
+_RESET_S = 150.0
 _SLICE_TIMEOUT_S = 600.0
 _SLACK_S = 30.0
 
@@ -58,20 +61,24 @@ def sizes(address: str, serial: str) -> dict[str, int]:
         return {name: _size_bytes(descriptor) for name, descriptor in opened.items()}
 
 
-@acting_pctxt.entrypoint_with_timeout(_LONGEST_ERASE_S + _SLACK_S)
+@acting_pctxt.entrypoint_with_timeout(_LONGEST_ERASE_S + _RESET_S + _SLACK_S)
 def erase(address: str, serial: str, method: str, timeout_s: float) -> None:
     """Erase every namespace of the SSD with ``serial`` at ``address``.
 
     :param method: :data:`FORMAT` (NVMe format with user-data erase) or :data:`FORMAT_CRYPTO` (with cryptographic erase)
     :param timeout_s: for all of it, in seconds; a day at most, whatever is asked for
     :raises Refused: when the host uses it or another SSD is there; nothing was changed
-    :raises Failed: when the tool says so, or does not come back in time
+    :raises Failed: when the tool says so, as after a reset by the kernel, which ends what is not done in time; when there is
+        hardly any time left for a namespace
+    :raises Lost: when the controller does not come back from that reset
     """
     until = time.monotonic() + _time_limit(timeout_s)
     with pinned.unused(address, serial) as opened:
         for name in opened:
-            left_s = max(1.0, until - time.monotonic())
-            tool.run(_format(name, method, left_s), left_s)
+            left_s = until - time.monotonic()
+            if left_s < _LEAST_FORMAT_S:
+                raise Failed(f"{max(0.0, left_s):.0f} s are left to format {name}, too little to begin")
+            tool.run(_format(name, method, left_s), left_s + _RESET_S)
 
 
 def _time_limit(timeout_s: object) -> float:
@@ -84,7 +91,8 @@ def _format(name: str, method: str, timeout_s: float) -> list[str]:
     if method not in _SECURE_ERASE:
         raise Refused(f"{str(method)[:40]!r} is not a way to erase an SSD in one command")
     # --force: the tool would otherwise want the device for itself, which is ours by the exclusive open. Without a time limit
-    # of the command's own, the kernel would reset a controller that takes more than ten minutes.
+    # of the command's own, the kernel would reset a controller that takes more than ten minutes. The tool gets a longer one: who
+    # is killed within a command does not end before it, and the SSD would be taken for one that hangs.
     limit = f"--timeout={int(timeout_s * 1000)}"
     return ["nvme", "format", f"/dev/{name}", f"--ses={_SECURE_ERASE[method]}", limit, "--force"]
 

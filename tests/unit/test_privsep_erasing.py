@@ -117,9 +117,27 @@ def test_the_time_limit_of_a_format_is_one_for_all_namespaces(disk, monkeypatch)
     limits = []
     clock = iter([0.0, 100.0])
     monkeypatch.setattr(erasing.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(tool, "run", lambda argv, timeout_s: limits.append(timeout_s))
+    monkeypatch.setattr(tool, "run", lambda argv, timeout_s: limits.append(argv[-2]))
     erasing.erase.__wrapped__(AT, SERIAL, "format", 7200.0)
-    assert limits == [7100.0]
+    assert limits == ["--timeout=7100000"]
+
+
+def test_a_format_is_ended_by_the_kernel_long_before_the_tool_is_killed(disk, monkeypatch):
+    slowest_s = 255 * 0.5  # to stop a controller: the field CAP.TO has eight bits of half a second each
+    limits = []
+    monkeypatch.setattr(tool, "run", lambda argv, timeout_s: limits.append((argv[-2], timeout_s)))
+    erasing.erase.__wrapped__(AT, SERIAL, "format", 7200.0)
+    [(of_command, of_tool_s)] = limits
+    assert of_tool_s > int(of_command.removeprefix("--timeout=")) / 1000 + slowest_s + 1
+
+
+@pytest.mark.parametrize(("passed_s", "left_s"), [(7171.0, 29), (7200.0, 0), (8000.0, 0)])
+def test_a_format_that_hardly_any_time_is_left_for_is_not_begun(disk, monkeypatch, passed_s, left_s):
+    clock = iter([0.0, passed_s])
+    monkeypatch.setattr(erasing.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(tool, "run", lambda argv, timeout_s: pytest.fail(f"{argv} was run"))
+    with pytest.raises(Failed, match=f"^{left_s} s are left to format {disk.name}, too little to begin$"):
+        erasing.erase.__wrapped__(AT, SERIAL, "format", 7200.0)
 
 
 @pytest.mark.parametrize("asked", [25 * 3600, float("inf")])
@@ -128,7 +146,7 @@ def test_a_format_gets_a_day_at_most(disk, monkeypatch, asked):
     monkeypatch.setattr(erasing.time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(tool, "run", lambda argv, timeout_s: limits.append((argv[-2], timeout_s)))
     erasing.erase.__wrapped__(AT, SERIAL, "format", asked)
-    assert limits == [("--timeout=86400000", 86400.0)]
+    assert limits == [("--timeout=86400000", 86400.0 + erasing._RESET_S)]
 
 
 @pytest.mark.parametrize("asked", [0, -1, float("nan"), "3600", None])
