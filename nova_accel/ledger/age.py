@@ -8,6 +8,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 from oslo_log import log as logging
@@ -69,19 +70,22 @@ class Age:
         """
         with self._file.transaction() as connection:
             counted = _counted_with(connection, self._missing(connection))
-            connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, 1)", (_WAS_OLDER,))
+            until_ms = round(datetime.now(UTC).timestamp() * 1000)
+            connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)", (_WAS_OLDER, until_ms))
         try:
             self._write(counted)
         except OSError as error:
             raise LedgerError(self._file.path, f"{self._beside} cannot be written: {error.strerror}") from error
 
-    def was_older(self) -> bool:
-        """Whether this ledger was ever an older copy of itself, so that it may give a handle to the wrong server.
+    def may_be_outdated(self, since: str) -> bool:
+        """Whether what was noted then may be of an older copy of this ledger, so that it may give a handle to the wrong server.
 
+        :param since: UTC, ISO 8601, as the ledger writes it
         :raises nova_accel.exception.LedgerError: when it cannot be read
         """
         with self._file.connection() as connection:
-            return connection.execute("SELECT 1 FROM note WHERE name = ?", (_WAS_OLDER,)).fetchone() is not None
+            row = connection.execute("SELECT value FROM note WHERE name = ?", (_WAS_OLDER,)).fetchone()
+        return row is not None and datetime.fromisoformat(since).timestamp() * 1000 <= row[0]
 
     def _missing(self, connection: sqlite3.Connection) -> int:
         try:

@@ -63,8 +63,7 @@ class Releaser:
 
         :returns: what it had, to be cleaned now
         """
-        if self._ledger.age.was_older():
-            self._keep_for_owners(self._ledger.of_server(server))
+        self._keep_for_owners(self._ledger.of_server(server))
         handles = self._ledger.release(server, evidence)
         for handle in handles:
             LOG.info("%s is released by server %s: %s", handle, server, evidence)
@@ -82,19 +81,29 @@ class Releaser:
         doubtful = [entry for entry in assigned if not self._is_in_domain(entry, domains)]
         known = {server: facts(server) for server in sorted({entry.server or "" for entry in doubtful})}
         unknown = [entry for entry in doubtful if known[entry.server or ""] is None]
-        of_others = self._keep_for_owners(unknown) if unknown else set()
-        self._say_unknown(entry for entry in unknown if entry.handle not in of_others)
-        kept: set[HandleId] | None = None
-        for entry in doubtful:
-            # Where the device is away, it cannot be told from the domain's XML whether it is still meant.
-            unclear = entry.server in domains and self._inventory.candidate(entry.handle) is None
-            why = why_gone(here, entry.handle, known[entry.server or ""], in_a_domain=unclear)
-            if why is not None and kept is None:  # asked only where something would be erased
-                kept = self._keep_for_owners(doubtful)
-            if why is not None and entry.handle not in (kept or ()):
+        gone = [(entry, why) for entry in doubtful if (why := self._why_gone(here, entry, domains, known)) is not None]
+        kept = self._keep_for_owners([*unknown, *(entry for entry, _ in gone)])
+        self._say_unknown(entry for entry in unknown if entry.handle not in kept)
+        for entry, why in gone:
+            if entry.handle not in kept:
                 self._ledger.release_one(entry.handle, entry.server or "", why)
                 LOG.info("%s is released by server %s: %s", entry.handle, entry.server, why)
         return any(self._ledger.entries()[entry.handle].state is not State.ASSIGNED for entry in doubtful)
+
+    def _why_gone(
+        self,
+        here: str,
+        entry: Entry,
+        domains: Mapping[str, Collection[str]],
+        known: Mapping[str, ServerFacts | None],
+    ) -> str | None:
+        # Where the device is away, it cannot be told from the domain's XML whether it is still meant.
+        unclear = entry.server in domains and self._inventory.candidate(entry.handle) is None
+        return why_gone(here, entry.handle, known[entry.server or ""], in_a_domain=unclear)
+
+    def having(self) -> set[str]:
+        """The servers that have something here."""
+        return {entry.server or "" for entry in self._ledger.entries().values() if entry.state is State.ASSIGNED}
 
     def forget_domains(
         self,
@@ -112,8 +121,7 @@ class Releaser:
         :param undefine: takes a domain away that does not run
         :returns: whether there was one
         """
-        having = {entry.server or "" for entry in self._ledger.entries().values() if entry.state is State.ASSIGNED}
-        doubtful = having - {*living}
+        doubtful = self.having() - {*living}
         if doubtful:
             doubtful &= {*stopped()}
         gone = [one for one in sorted(doubtful) if (fact := facts(one)) and fact.deleted]
@@ -125,13 +133,16 @@ class Releaser:
         return bool(gone)
 
     def _keep_for_owners(self, entries: Iterable[Entry]) -> set[HandleId]:
-        """Keep what Nova gave to other servers than this ledger says: it is an older copy, and erasing would hit the wrong one.
+        """Keep what Nova gave to other servers than this ledger says, where it may be an older copy: erasing would hit the wrong one.
+
+        Where it is none, the data is of the server that it names, and whoever else Nova gives it to gets it clean.
 
         :returns: what is not to be released
         """
-        claimants = self._claimants()
+        outdated = [entry for entry in entries if self._ledger.age.may_be_outdated(entry.since)]
+        claimants = self._claimants() if outdated else {}
         kept = set()
-        for entry in entries:
+        for entry in outdated:
             others = set(claimants.get(entry.handle, ())) - {entry.server}
             if not others:
                 continue
@@ -142,7 +153,7 @@ class Releaser:
                 entry.server,
                 ", ".join(others),
             )
-            if len(others) == 1:
+            if len(others) == 1 and entry.server not in claimants[entry.handle]:
                 self._ledger.hand_on(entry.handle, entry.server or "", others.pop())
         return kept
 

@@ -56,8 +56,22 @@ def test_an_older_copy_gives_nothing_away_and_is_noticed_afterwards(ledger, path
     assert beside(path).read_text() == "1\n"
     assert guard.check()
     assert {one.state for one in ledger.entries().values()} == {State.DIRTY}
-    assert ledger.age.was_older()
+    assert ledger.age.may_be_outdated(ledger.entries()[A].since)
     assert ledger.age.claims_missing() == 0
+
+
+def test_only_what_was_noted_before_it_was_found_to_be_older_may_be_outdated(ledger, path):
+    guard = LedgerGuard(ledger)
+    guard.start()
+    ledger.claim([A], ONE)
+    copy(path)
+    ledger.claim([B], TWO)
+    assert not ledger.age.may_be_outdated(ledger.entries()[A].since)
+    put_back(path)
+    assert guard.check()
+    ledger.adopt(B, "ssd_B", TWO)
+    assert ledger.age.may_be_outdated(ledger.entries()[A].since)
+    assert not ledger.age.may_be_outdated(ledger.entries()[B].since)
 
 
 def test_what_is_adopted_is_counted(ledger, path):

@@ -109,6 +109,7 @@ def test_what_a_server_has_that_was_purged_from_novas_database_is_kept_until_an_
 
 def test_what_was_purged_and_nova_gives_to_another_server_is_that_servers(bench, caplog):
     """The ledger is an older copy: of the first server it should have known that it released it."""
+    bench.service.ledger.age.is_up_to_date()
     bench.domains.clear()
     bench.servers[SERVER], bench.claimants[A] = None, {OTHER}
     bench.service.ledger.left_behind.ask("SN1", SERVER, purged=True)
@@ -118,6 +119,13 @@ def test_what_was_purged_and_nova_gives_to_another_server_is_that_servers(bench,
     assert "--purged" not in caplog.text
     start(bench, "SN1", server=OTHER)
     assert bench.host.ssds[ONE].content == DATA
+
+
+def test_what_was_purged_keeps_its_data_from_whoever_else_nova_gives_the_device_to(bench):
+    bench.domains.clear()
+    bench.servers[SERVER], bench.claimants[A] = None, {OTHER}
+    bench.service.work()
+    assert (bench.entry("SN1").server, bench.host.ssds[ONE].content) == (SERVER, DATA)
 
 
 @pytest.mark.parametrize("running", [True, False])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nova_accel.exception import HandleUnavailable
+from nova_accel.virt.evidence import ServerFacts
 from tests.unit.conftest import DELETED, ssd_handle
 from tests.unit.one_host import ONE, OTHER, SERVER, TWO, calls, classes, fail_to_clean, ssd, start, start_and_write
 
@@ -15,6 +16,11 @@ def bench(make_bench):
     bench = make_bench(ssd())
     start_and_write(bench)
     return bench
+
+
+A, B = ssd_handle("SN1"), ssd_handle("SN2")
+OFFLOADED = ServerFacts(False, None, "shelved_offloaded", None, frozenset({A}), has=frozenset({A}))
+SUSPENDED = ServerFacts(False, "here", "suspended", None, frozenset({A}), has=frozenset({A}))
 
 
 @pytest.fixture
@@ -100,3 +106,44 @@ def test_an_ssd_that_fell_ill_in_its_guest_is_not_offered_once_it_is_clean(bench
     assert bench.state("SN1") == "available"
     (plan,) = classes(bench)
     assert (plan.reserved, plan.resources) == (1, frozenset())
+
+
+def test_whoever_else_nova_gives_it_to_gets_it_clean(bench):
+    """As after Nova gave it to two servers: the second one, which was refused, goes on naming it."""
+    bench.servers[SERVER], bench.claimants[A] = OFFLOADED, {OTHER}
+    bench.service.work()
+    assert (bench.state("SN1"), bench.host.ssds[ONE].content) == ("available", {})
+    start(bench, "SN1", server=OTHER)
+
+
+def test_in_an_older_ledger_what_nova_gives_to_one_other_server_is_that_servers(bench):
+    bench.service.ledger.age.is_up_to_date()
+    content = dict(bench.host.ssds[ONE].content)
+    bench.servers[SERVER], bench.claimants[A] = OFFLOADED, {OTHER}
+    bench.service.work()
+    assert (bench.entry("SN1").server, bench.host.ssds[ONE].content) == (OTHER, content)
+
+
+@pytest.mark.parametrize("claimants", [{SERVER, OTHER}, {OTHER, "a third"}])
+def test_in_an_older_ledger_what_several_servers_may_have_is_kept_for_the_one_that_it_knows(bench, claimants):
+    bench.service.ledger.age.is_up_to_date()
+    content = dict(bench.host.ssds[ONE].content)
+    bench.servers[SERVER], bench.claimants[A] = OFFLOADED, claimants
+    bench.service.work()
+    assert (bench.entry("SN1").server, bench.host.ssds[ONE].content) == (SERVER, content)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_that_one_server_is_gone_takes_nothing_from_another(make_bench, older):
+    """Another one is suspended, so its SSD is in no domain; and a move that failed long ago still names that SSD."""
+    bench = make_bench(ssd(), ssd(TWO, "SN2"))
+    start_and_write(bench)
+    start(bench, "SN2", server=OTHER)
+    if older:
+        bench.service.ledger.age.is_up_to_date()
+    bench.servers[SERVER] = SUSPENDED
+    bench.servers[OTHER] = replace(OFFLOADED, claimed=frozenset({B}), has=frozenset({B}))
+    bench.claimants[A] = {SERVER, "moved elsewhere"}
+    bench.service.work()
+    assert (bench.entry("SN1").server, bench.state("SN2")) == (SERVER, "available")
+    start(bench, "SN1")
