@@ -15,7 +15,9 @@ _FAILED_WITHOUT_TASK = frozenset(
     {"error", "failed", "queued", "accepted", "preparing", "pre-migrating", "migrating", "running", "post-migrating"}
 )
 _FAILED = frozenset({"error", "failed"})
+_REVERTED = "reverted"
 _LIVE = "live-migration"
+_OFFLOADED = "shelved_offloaded"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class MigrationFacts:
         """Whether it failed before anything was claimed for it: no host was found for it, or it was a live one, which we refuse."""
         return self.has_failed and (self.destination_host is None or self.kind == _LIVE)
 
+    def went_back_to(self, host: str) -> bool:
+        """Whether it was reverted to a host; Nova says so before the server is back there."""
+        return self.status == _REVERTED and self.source_host == host != self.destination_host
+
     def concerns(self, host: str) -> bool:
         """Whether it is from or to a host."""
         return host in (self.source_host, self.destination_host)
@@ -69,6 +75,11 @@ class ServerFacts:
     has: frozenset[HandleId] = frozenset()
     """What it has now, whatever a move says of before and after; once it is offloaded, what it had until then."""
 
+    @property
+    def is_nowhere(self) -> bool:
+        """Whether no host has it; Nova says that it is offloaded before it takes it from its host, and may be cut off there."""
+        return self.host is None or self.vm_state == _OFFLOADED
+
 
 def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_domain: bool) -> str | None:
     """The evidence that a server is done with a handle which the ledger gives to it; None while there is none.
@@ -83,7 +94,7 @@ def why_gone(here: str, handle: HandleId, server: ServerFacts | None, *, in_a_do
         return "Nova's database says that it was deleted, and it has no domain here"
     if server.task_state is not None or _is_moving(here, handle, server):
         return None
-    if server.host is None:
+    if server.is_nowhere:
         return _nowhere(server)
     if server.vm_state == "error":
         return None
@@ -114,7 +125,7 @@ def why_not_left(here: str, handle: HandleId, server: ServerFacts | None, *, pur
     # Nova refuses both in any other state, whatever it goes on saying of the migration.
     if server.vm_state == "resized":
         return "that server's move is neither confirmed nor reverted"
-    if server.host != here:
+    if server.is_nowhere or server.host != here:
         return None
     if handle in server.has:
         return "that server is on this host, and Nova says that it has it"
@@ -124,20 +135,28 @@ def why_not_left(here: str, handle: HandleId, server: ServerFacts | None, *, pur
 
 
 def _is_moving(here: str, handle: HandleId, server: ServerFacts) -> bool:
-    """A failed one counts too, unless the server went on here with what it had: what it left behind may be the only copy."""
-    had_it_last = server.host is None and handle in server.has
+    """One that was cut counts too, unless the server went on here with what it had: what it left behind may be the only copy."""
+    had_it_last = server.is_nowhere and handle in server.has
     then = (*server.migrations[1:], None)
     return any(
         one.concerns(here)
-        and not (one.is_finished or one.came_to_nothing)
-        and (one.is_undecided or not (had_it_last or _went_on_here(here, one, after)))
+        and not one.came_to_nothing
+        and (
+            one.is_undecided
+            or (_may_be_cut(here, one, server) and not (had_it_last or _went_on_here(here, one, after)))
+        )
         for one, after in zip(server.migrations, then, strict=False)
     )
 
 
-def _went_on_here(here: str, failed: MigrationFacts, after: MigrationFacts | None) -> bool:
-    """Whether the next move began on this host, so that the server had stayed. Only within a host it may have stayed with other devices."""
-    return after is not None and after.source_host == here and failed.source_host != failed.destination_host
+def _may_be_cut(here: str, move: MigrationFacts, server: ServerFacts) -> bool:
+    """Whether a move may have ended in its middle: it failed, or it was reverted to this host, where the server is not."""
+    return not move.is_finished or (move.went_back_to(here) and server.host != here)
+
+
+def _went_on_here(here: str, cut: MigrationFacts, after: MigrationFacts | None) -> bool:
+    """Whether the next move began on this host, so that the server was here. Only within a host it may have stayed with other devices."""
+    return after is not None and after.source_host == here and cut.source_host != cut.destination_host
 
 
 def _elsewhere(here: str, handle: HandleId, server: ServerFacts) -> str | None:
@@ -148,7 +167,7 @@ def _elsewhere(here: str, handle: HandleId, server: ServerFacts) -> str | None:
 
 
 def _nowhere(server: ServerFacts) -> str | None:
-    if server.vm_state == "shelved_offloaded":
+    if server.vm_state == _OFFLOADED:
         return "it was shelved and offloaded, and has no domain here"
     if server.vm_state == "error" and not server.migrations:
         return "it was never built: it is on no host and has no domain here"

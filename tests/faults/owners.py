@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.faults.world import World
 
-_OVER = frozenset({"confirmed", "reverted"})
-"""How a move ends as it was meant to. Until then the server may need what it had before."""
+_OVER = frozenset({"confirmed"})
+"""How a move ends so that what was before is not needed. Nova says ``reverted`` before the server is back, and forgets what was before then."""
 
 _SERVERS = (
     "SELECT uuid, host, vm_state, task_state, resources, migration_context"

@@ -67,6 +67,13 @@ GONE = {
         OFFLOADED, migrations=(REFUSED, WITHOUT_A_HOST)
     ),
     "offloaded, after a move had failed and it was recovered here": replace(OFFLOADED, migrations=(FAILED_LATE,)),
+    "offloaded, and Nova was cut before it took it from its host": replace(OFFLOADED, host=HERE),
+    "offloaded so, after a move had failed and it was recovered here": replace(
+        OFFLOADED, host=HERE, migrations=(FAILED_LATE,)
+    ),
+    "reverted, and moved": replace(AWAY, migrations=(move("reverted"), WENT_WELL)),
+    "reverted, and offloaded": replace(OFFLOADED, migrations=(move("reverted"),)),
+    "resized on this host, reverted and moved": replace(AWAY, migrations=(move("reverted", HERE, HERE), WENT_WELL)),
     "never built": replace(HAS, host=None, vm_state="error", claimed=frozenset()),
 }
 KEPT = {
@@ -97,6 +104,22 @@ KEPT = {
     "a move that is neither confirmed nor reverted, and one that went well": replace(
         AWAY, migrations=(move("finished"), WENT_WELL)
     ),
+    "a revert that was cut before Nova gave it back what it had here": replace(
+        AWAY, claimed=frozenset({HANDLE, OTHER}), has=frozenset({OTHER}), migrations=(move("reverted"),)
+    ),
+    "a revert that was cut before Nova sent it back here": replace(
+        AWAY, claimed=frozenset({HANDLE, OTHER}), has=frozenset({HANDLE}), migrations=(move("reverted"),)
+    ),
+    "such a revert after an earlier move": replace(
+        AWAY, has=frozenset({HANDLE}), migrations=(WENT_WELL, move("confirmed", THERE, HERE), move("reverted"))
+    ),
+    "such a revert, and a move on from there": replace(
+        AWAY, migrations=(move("reverted"), move("confirmed", THERE, "somewhere"))
+    ),
+    "such a revert, and an offload from there": replace(
+        OFFLOADED, has=frozenset({OTHER}), migrations=(move("reverted"),)
+    ),
+    "being offloaded": replace(OFFLOADED, host=HERE, vm_state="active", task_state="shelving_offloading"),
     "in error here": replace(HAS, vm_state="error", claimed=frozenset()),
     "in error elsewhere": replace(AWAY, vm_state="error"),
     "in error and nowhere after a move": replace(HAS, host=None, vm_state="error", migrations=(move("confirmed"),)),
@@ -151,7 +174,8 @@ FACTS = st.builds(
 
 @given(FACTS)
 def test_what_lives_here_and_is_claimed_is_never_released(facts):
-    held = replace(facts, host=HERE, claimed=facts.claimed | {HANDLE})
+    lives = facts if facts.vm_state != "shelved_offloaded" else replace(facts, vm_state="active")
+    held = replace(lives, host=HERE, claimed=facts.claimed | {HANDLE})
     assert why_gone(HERE, HANDLE, held, in_a_domain=False) is None
 
 
@@ -164,6 +188,8 @@ def test_nothing_is_released_while_a_move_of_this_host_has_not_come_to_its_end(f
 LEFT = {
     "deleted": GONE["deleted"],
     "moved and confirmed": GONE["moved and confirmed"],
+    "a revert that was cut": KEPT["a revert that was cut before Nova sent it back here"],
+    "offloaded, and cut": GONE["offloaded, and Nova was cut before it took it from its host"],
     "a move that failed late, and a hard reboot": KEPT["a move that failed late"],
     "a move that failed late, in error elsewhere": replace(AWAY, vm_state="error", migrations=(move("error"),)),
     "an evacuation that failed": replace(AWAY, migrations=(move("failed"),)),
@@ -209,7 +235,8 @@ def test_an_operators_word_counts_once_nova_lets_nobody_decide_any_more_although
 
 @given(FACTS)
 def test_an_operators_word_never_counts_for_what_a_server_on_this_host_has(facts):
-    assert why_not_left(HERE, HANDLE, replace(facts, host=HERE, has=frozenset({HANDLE})))
+    lives = facts if facts.vm_state != "shelved_offloaded" else replace(facts, vm_state="active")
+    assert why_not_left(HERE, HANDLE, replace(lives, host=HERE, has=frozenset({HANDLE})))
 
 
 @given(FACTS)
