@@ -25,6 +25,7 @@ from nova_accel.xml import domain
 CONF = nova.conf.CONF
 LOG = logging.getLogger(__name__)
 
+_LEAVES = (task_states.SHELVING, task_states.SHELVING_OFFLOADING)
 _RUNNING = (power_state.RUNNING, power_state.PAUSED)
 
 
@@ -149,6 +150,10 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             self._accel.release(instance.uuid, "Nova deleted it")
         elif instance.vm_state == vm_states.BUILDING:
             self._accel.release(instance.uuid, "Nova could not build it here, and its guest is gone")
+        elif (
+            instance.task_state in _LEAVES
+        ):  # not released yet: if Nova fails in what follows, the server is still here
+            self._accel.leaving.note(instance.uuid)
 
     def suspend(self, context: Any, instance: Any) -> None:
         """Suspend a server; its PCI devices leave the guest before, and stay the server's with their data.

@@ -22,6 +22,7 @@ from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
 from nova_accel.virt.ledger_guard import LedgerGuard
 from nova_accel.virt.left_behind import OperatorsWord
+from nova_accel.virt.leaving import Leaving
 from nova_accel.virt.leftovers import Leftovers
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.plans import Plans
@@ -97,6 +98,7 @@ class AccelService:
             others_erase=settings.one_time_use,
         )
         self._forgotten = Forgotten(self.ledger, self._plans, nova)
+        self.leaving = Leaving()
         self._nova_has_begun = False
         """Whether Nova has asked for our providers since the start: only then has it taken this host for the one that it knows."""
         self._may_release = False
@@ -231,7 +233,8 @@ class AccelService:
             return False
         may_release_now = self._nova_has_begun and not self._may_release
         # To be noted by the round that follows, which tells Nova of it.
-        return self.ledger.operator.changes() != self._plans.heard or may_release_now or self.releaser.is_time()
+        news = self.ledger.operator.changes() != self._plans.heard or may_release_now
+        return self.leaving.is_time(self.releaser.having()) or news or self.releaser.is_time()
 
     def _reconcile(self) -> bool:
         noted = self._guarded(self._compare_with_nova, "comparing the ledger with Nova's database")

@@ -1,0 +1,28 @@
+"""Servers whose guest Nova has just taken from this host, and that go on elsewhere or nowhere: it says so in its database a moment later."""
+
+from collections.abc import Container
+
+_ROUNDS = 20
+
+
+class Leaving:
+    """Has rounds follow each other closely until what such a server had is released, or that takes too long to wait for."""
+
+    def __init__(self) -> None:
+        self._rounds_left: dict[str, int] = {}
+
+    def note(self, server: str) -> None:
+        """Expect that a server is done with what it has here."""
+        self._rounds_left[server] = _ROUNDS
+
+    def is_time(self, having: Container[str]) -> bool:
+        """Whether a round is worth while now; asked before each.
+
+        :param having: servers that have something on this host
+        """
+        for server, left in list(self._rounds_left.items()):
+            if left and server in having:
+                self._rounds_left[server] = left - 1
+            else:
+                self._rounds_left.pop(server, None)
+        return bool(self._rounds_left)
