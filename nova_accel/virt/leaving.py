@@ -1,4 +1,4 @@
-"""Servers whose guest Nova has just taken from this host, and that go on elsewhere or nowhere: it says so in its database a moment later."""
+"""Servers whose guest Nova has just taken from this host, to go on elsewhere or nowhere: its database says so a moment later."""
 
 from collections.abc import Container
 

@@ -20,9 +20,9 @@ from nova_accel.virt.cleanings import Cleanings
 from nova_accel.virt.forgotten import Forgotten
 from nova_accel.virt.guest import GuestPreparer
 from nova_accel.virt.inventory import Inventory
+from nova_accel.virt.leaving import Leaving
 from nova_accel.virt.ledger_guard import LedgerGuard
 from nova_accel.virt.left_behind import OperatorsWord
-from nova_accel.virt.leaving import Leaving
 from nova_accel.virt.leftovers import Leftovers
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.plans import Plans

@@ -10,7 +10,7 @@ from typing import Any
 from tests.faults.world import World
 
 _OVER = frozenset({"confirmed"})
-"""How a move ends so that what was before is not needed. Nova says ``reverted`` before the server is back, and forgets what was before then."""
+"""How a move ends so that what was before is not needed. Of one that is reverted Nova forgets what was before once the server is back."""
 
 _SERVERS = (
     "SELECT uuid, host, vm_state, task_state, resources, migration_context"
