@@ -9,6 +9,9 @@ from nova_accel.ledger.states import State
 from nova_accel.model import HandleId, PciRecord
 from nova_accel.parsers.ndctl import NamespaceRecord
 
+BOUND_BY_ANOTHER = "bound to vfio-pci by"
+"""The detail of a sighting that tells of such a device."""
+
 _OURS_ON_VFIO = (State.ASSIGNED, State.DIRTY, State.CLEANING, State.CLEAN_FAILED)
 
 
@@ -43,6 +46,18 @@ class Memory:
         seen = self.sightings.get(address)
         return seen.identity if seen is not None and seen.incarnation == incarnation else None
 
+    def is_ours_on_vfio(self, identity: str | None, address: str, incarnation: str) -> bool:
+        """Whether a device, if it is bound to vfio-pci, is so because of us.
+
+        One that was found bound so while nobody had it from us is another's, until it is erased for good reasons or a server has it.
+        """
+        entry = self.by_identity().get(identity or "")
+        if entry is None or not (entry.state in _OURS_ON_VFIO or entry.unproven):
+            return False
+        seen = self.sightings.get(address)
+        was_anothers = seen is not None and seen.incarnation == incarnation and f'"{BOUND_BY_ANOTHER}"' in seen.details
+        return not was_anothers or entry.state is State.ASSIGNED or entry.may_be_erased
+
     def by_identity(self) -> dict[str, Entry]:
         """What the ledger knows, by identity alone."""
         return {handle.identity: entry for handle, entry in self.entries.items()}
@@ -57,11 +72,6 @@ class Memory:
             if handle.identity == identity and kept:
                 return handle.resource_class
         return None
-
-
-def is_ours_on_vfio(entry: Entry | None) -> bool:
-    """Whether a device that is bound to vfio-pci is so because of us."""
-    return entry is not None and (entry.state in _OURS_ON_VFIO or entry.unproven)
 
 
 def is_about_to_be_offered(entry: Entry | None) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nova_accel.discovery.candidate import SSD, Candidate
-from nova_accel.discovery.memory import Memory, is_ours_on_vfio, strangers
+from nova_accel.discovery.memory import BOUND_BY_ANOTHER, Memory, strangers
 from nova_accel.drivers.base import SeenFunction, SsdDriver
 from nova_accel.eligibility.evidence import SsdEvidence
 from nova_accel.eligibility.judge import judge
@@ -15,6 +15,8 @@ from nova_accel.facts.roots import Roots
 from nova_accel.facts.usage import HostUse
 from nova_accel.ledger.entry import Entry
 from nova_accel.model import PciRecord
+
+_VFIO = "vfio-pci"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _candidate(
         driver=driver.name if driver else None,
         rival=rival.name if rival else None,
         usage=usage.read(roots, host_use, seen.namespaces),
-        ours_on_vfio=is_ours_on_vfio(entry),
+        ours_on_vfio=memory.is_ours_on_vfio(function.serial, address, function.incarnation),
         domains=strangers(memory.others, [address, *(f"/dev/{name}" for name in seen.namespaces)], entry),
         unchecked=memory.others.unknown,
         double_owner=memory.others.owner_of_pci(function.record) if driver else "",
@@ -98,8 +100,14 @@ def _candidate(
         verdict=judge(evidence),
         deployable=device.deployables[0] if device else None,
         handle=device.handles[0] if device else None,
-        details=_details(seen),
+        details=_details(seen) | _bound_by_another(evidence),
     )
+
+
+def _bound_by_another(evidence: SsdEvidence) -> dict[str, str]:
+    """Kept with the sighting, whatever becomes of the verdict: what was not ours does not become ours because the ledger doubts it."""
+    is_anothers = evidence.pci.kernel_driver == _VFIO and not evidence.ours_on_vfio
+    return {BOUND_BY_ANOTHER: "somebody else"} if is_anothers else {}
 
 
 def _details(seen: _Seen) -> dict[str, str]:

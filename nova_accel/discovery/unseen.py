@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from nova_accel.discovery.candidate import Candidate, Snapshot
-from nova_accel.discovery.memory import Memory, is_ours_on_vfio
+from nova_accel.discovery.memory import Memory
 from nova_accel.eligibility.evidence import Evidence
 from nova_accel.eligibility.judge import judge
 from nova_accel.facts import pci
@@ -40,12 +40,14 @@ def sightings(roots: Roots, memory: Memory, found: Iterable[Candidate]) -> list[
     """What the ledger has to go on remembering of others than were found: which SSD it is that may be on vfio-pci because of us."""
     found = list(found)
     seen = {one.address for one in found}
-    lacking = {identity for identity, entry in memory.by_identity().items() if is_ours_on_vfio(entry)}
-    lacking -= {one.identity for one in found}
+    known = {one.identity for one in found}
     return [
         _unchecked(one)
         for one in memory.sightings.values()
-        if one.identity in lacking and one.address not in seen and _is_still_there(roots, one.address, one.incarnation)
+        if one.identity not in known
+        and one.address not in seen
+        and memory.is_ours_on_vfio(one.identity, one.address, one.incarnation)
+        and _is_still_there(roots, one.address, one.incarnation)
     ]
 
 

@@ -66,6 +66,11 @@ class Reason(enum.Enum):
         return self in _WRITTEN_BY_HOST
 
     @property
+    def is_out_of_our_hands(self) -> bool:
+        """Whether somebody else may have the device, or may write to it without our seeing it: root's side does not look at it now."""
+        return not (self in (Reason.ELIGIBLE, Reason.NOT_CHECKED) or self.is_about_health)
+
+    @property
     def is_about_health(self) -> bool:
         """Whether the device would be offered were it well, and is as soon as it says that it is again."""
         return self in _HEALTH

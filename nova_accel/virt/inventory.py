@@ -10,12 +10,13 @@ from nova_accel.discovery.candidate import Candidate, Snapshot
 from nova_accel.discovery.look import look, sorts
 from nova_accel.discovery.memory import Memory, Others
 from nova_accel.drivers.base import Driver
+from nova_accel.eligibility.verdict import Reason
 from nova_accel.facts import pci, pmem
 from nova_accel.host import Host
-from nova_accel.ledger.entry import Entry
 from nova_accel.ledger.states import State
 from nova_accel.ledger.store import Ledger
 from nova_accel.model import HandleId, HandleKind, PciAddress
+from nova_accel.privsep.reading import UNREADABLE
 from nova_accel.provider_tree import names
 from nova_accel.virt import links
 
@@ -65,6 +66,7 @@ class Inventory:
             snapshot += Snapshot(warnings=links.mend(self._host, memory.entries.values(), snapshot))
             for candidate in snapshot.by_handle().values():
                 self._note(candidate, memory)
+            self._doubt(snapshot, memory)
             kept = unseen.sightings(self._host.roots, memory, snapshot.candidates)
             self._ledger.sightings.replace([*(one.sighting for one in snapshot.candidates), *kept])
             self._tell(snapshot)
@@ -115,13 +117,28 @@ class Inventory:
             return
         if (entry.handle, entry.provider) != (handle, provider) and entry.state is not State.ASSIGNED:
             self._ledger.move(handle, provider)
-        self._doubt(handle, entry, candidate, memory)
 
-    def _doubt(self, handle: HandleId, entry: Entry, candidate: Candidate, memory: Memory) -> None:
-        doubt = _why_not_clean(candidate, memory) if entry.state is State.AVAILABLE else ""
-        if doubt:
-            self._ledger.host_used_it(handle, doubt)
-            LOG.warning("%s is no longer taken for clean: %s", handle, doubt)
+    def _doubt(self, snapshot: Snapshot, memory: Memory) -> None:
+        """Take nothing for clean any more that left our hands; by identity, because what no driver takes has no handle."""
+        doubts = self._doubts(snapshot, memory)
+        entries = self._ledger.entries().values() if doubts else ()
+        for entry in entries:
+            doubt = doubts.get(entry.handle.identity)
+            if doubt is not None and entry.state is State.AVAILABLE:
+                self._ledger.host_used_it(entry.handle, doubt)
+                LOG.warning("%s is no longer taken for clean: %s", entry.handle, doubt)
+
+    def _doubts(self, snapshot: Snapshot, memory: Memory) -> dict[str, str]:
+        """Why nothing is proven any more about what was available as the look began, by identity."""
+        # What a look before saw, and a failing tool keeps, was doubted then; it may have been cleaned since.
+        kept = {id(one) for one in self.snapshot.candidates}
+        known = memory.by_identity()
+        doubts = {}
+        for candidate in snapshot.candidates:
+            entry = known.get(candidate.identity or "")
+            if entry is not None and entry.state is State.AVAILABLE and id(candidate) not in kept:
+                doubts.setdefault(entry.handle.identity, _why_not_clean(candidate, memory))
+        return {identity: doubt for identity, doubt in doubts.items() if doubt}
 
     def _tell(self, snapshot: Snapshot) -> None:
         for warning in set(snapshot.warnings) - self._warned:
@@ -146,13 +163,24 @@ def _named(candidate: Candidate) -> str:
 
 def _why_not_clean(candidate: Candidate, memory: Memory) -> str:
     """Why an available handle can no longer be taken for clean; empty when it can."""
-    if candidate.verdict.reason.host_uses_it:
-        return candidate.verdict.sentence
-    if candidate.evidence.signatures:
-        return f"the host has put {', '.join(candidate.evidence.signatures)} on it"
+    verdict = candidate.verdict
+    if verdict.reason is Reason.NOT_CHECKED:  # what could be seen all the same counts
+        verdict = candidate.with_evidence(unchecked="").verdict
+    if verdict.reason.is_out_of_our_hands and not _may_just_come_up(candidate, verdict.reason, memory):
+        return verdict.sentence
+    signatures = [one for one in candidate.evidence.signatures if one != UNREADABLE]
+    if signatures:
+        return f"the host has put {', '.join(signatures)} on it"
     before = {seen.identity: seen.incarnation for seen in memory.sightings.values()}.get(candidate.identity)
     now = candidate.incarnation
     # A reboot of the host changes every incarnation; what changes within one boot is a device that was out of its slot.
     if before is None or (before != now and before.partition(":")[0] == now.partition(":")[0]):
         return _WAS_AWAY
     return ""
+
+
+def _may_just_come_up(candidate: Candidate, reason: Reason, memory: Memory) -> bool:
+    """Whether the kernel may not have come to an SSD's namespaces yet, as after a boot; nobody writes to one that has none."""
+    before = memory.sightings.get(candidate.address)
+    known = before is not None and (before.incarnation, before.reason) == (candidate.incarnation, reason.value)
+    return reason is Reason.NO_NAMESPACE and not known
