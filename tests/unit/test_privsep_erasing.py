@@ -68,6 +68,26 @@ def test_a_part_that_begins_within_a_block_is_compared_from_there(image, odd):
 
 
 @pytest.mark.parametrize(
+    "at", [0, 1, 4095, 4096, 4097, 8191, 4 * MIB - 1, 4 * MIB, 5 * MIB, 10 * MIB - 512, 10 * MIB - 1]
+)
+@pytest.mark.parametrize("block", [bytes(4096), bytes(range(256)) * 16])
+def test_a_single_byte_is_found_wherever_it_is(image, block, at):
+    os.pwrite(image, block * (10 * MIB // 4096), 0)
+    assert erasing._scan(image, 0, 10 * MIB, block) == -1
+    os.pwrite(image, bytes([block[at % 4096] ^ 1]), at)
+    assert erasing._scan(image, 0, 10 * MIB, block) == at // (4 * MIB) * 4 * MIB
+
+
+@pytest.mark.parametrize("size_bytes", [512, 4095, 4096, 4097])
+def test_the_end_may_be_shorter_than_a_block(image, size_bytes):
+    os.ftruncate(image, 0)
+    os.ftruncate(image, size_bytes)
+    assert erasing._scan(image, 0, size_bytes) == -1
+    os.pwrite(image, b"x", size_bytes - 1)
+    assert erasing._scan(image, 0, size_bytes) == 0
+
+
+@pytest.mark.parametrize(
     ("namespace", "method", "offset_bytes", "length_bytes", "words"),
     [
         ("nvme0n9", "overwrite", 0, SIZE, "there is no namespace 'nvme0n9', but loop"),
