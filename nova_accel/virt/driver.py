@@ -15,7 +15,7 @@ from nova_accel.drivers import loading
 from nova_accel.exception import AccelError, ConfigurationError, NotALedger
 from nova_accel.host import Host, LocalHost
 from nova_accel.provider_tree import apply
-from nova_accel.virt import nova_database, nova_private, other_owners, refusals, suspend
+from nova_accel.virt import nova_database, nova_private, other_owners, refusals, suspend, switched_off
 from nova_accel.virt.applier import Applier
 from nova_accel.virt.nova_side import NovaSide
 from nova_accel.virt.service import AccelService
@@ -65,6 +65,7 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
         try:
             settings = conf.read(CONF)
             if not settings.enabled_drivers:
+                switched_off.note(local_host(host), settings.ledger_path)
                 return
             drivers = loading.load(settings)
             self._accel = AccelService(settings, drivers, local_host(host), self._nova_side(host))
