@@ -11,12 +11,12 @@ from nova_accel.cleaning import namespaces, verification
 from nova_accel.cleaning.choice import SANITIZE, Method, choose_for_all, read_methods
 from nova_accel.cleaning.eraser import Progress, Proof
 from nova_accel.cleaning.sanitizing import Sanitizing
-from nova_accel.exception import AccelError, CleaningFailed, DeviceLost
+from nova_accel.exception import AccelError, CleaningFailed, DeviceLost, ParseError, PrivilegedCallError
 from nova_accel.facts import pci
 from nova_accel.host import Host
 from nova_accel.model import AttachHandle, PciAddress
 from nova_accel.parsers import nvme
-from nova_accel.parsers.nvme import ControllerAbilities
+from nova_accel.parsers.nvme import ControllerAbilities, SanitizeStatus
 
 LOG = logging.getLogger(__name__)
 
@@ -90,22 +90,45 @@ class SsdEraser:
         if nonzero is not None:
             raise CleaningFailed(serial, f"{method.value} reported success, but {nonzero} still holds data")
         self._host.settle(address)
-        return Proof(done, verification.in_words(self._verify, namespaces.outside(ssd.hidden, 0)))
+        _warn_of_room(serial, ssd, abilities.unallocated_bytes)
+        return Proof(
+            done,
+            verification.in_words(self._verify, namespaces.outside(ssd.hidden, abilities.unallocated_bytes)),
+        )
 
     def verify(self, handle: AttachHandle, progress: Progress) -> str:
         """See :class:`nova_accel.cleaning.eraser.Eraser`."""
         self._host.bring_back(handle.address, handle.id.identity)
-        ssd = self._look(handle, self._abilities(handle), progress)
+        abilities = self._abilities(handle)
+        ssd = self._look(handle, abilities, progress)
         if ssd.hidden:
             raise CleaningFailed(
                 ssd.serial,
                 f"it was said to be clean, but {namespaces.outside(ssd.hidden, 0)}, cannot be read back; {namespaces.MAKE_ONE}",
             )
+        room = namespaces.outside((), abilities.unallocated_bytes)
+        if room and not self._is_sanitized(handle):
+            raise CleaningFailed(
+                ssd.serial,
+                f"it was said to be clean, but {room} cannot be read back, and it does not say that it was sanitized and nothing "
+                f"written since; {namespaces.MAKE_ONE} and have it cleaned, or let nova-compute: nova-accel device clean {ssd.serial}",
+            )
         nonzero = self._nonzero(ssd, self._verify)
         if nonzero is not None:
             raise CleaningFailed(ssd.serial, f"it was said to be clean, but {nonzero} still holds data")
         self._host.settle(handle.address)
-        return verification.in_words(self._verify)
+        _warn_of_room(ssd.serial, ssd, abilities.unallocated_bytes)
+        return verification.in_words(self._verify, room)
+
+    def _is_sanitized(self, handle: AttachHandle) -> bool:
+        """Whether the SSD says that it was sanitized, by whomever, and that nothing was written since."""
+        try:
+            log = nvme.parse_sanitize_log(self._host.sanitize_log(handle.address, handle.id.identity))
+        except DeviceLost:
+            raise
+        except (ParseError, PrivilegedCallError):  # it has no such log
+            return False
+        return log.is_untouched and log.status in (SanitizeStatus.DONE, SanitizeStatus.DONE_NOT_DEALLOCATED)
 
     def find_nonzero(self, handle: AttachHandle, progress: Progress) -> str | None:
         """Read every namespace of the controller; what nobody can read on it may hold something.
@@ -209,3 +232,15 @@ class SsdEraser:
                 done_bytes += part.length_bytes
         ssd.progress("reading", done_bytes, total_bytes)
         return None
+
+
+def _warn_of_room(serial: str, ssd: _Ssd, unallocated_bytes: int) -> None:
+    """Say of an SSD, as of one whose namespace a guest made anew, that its next server does not get all of it."""
+    if unallocated_bytes:
+        LOG.warning(
+            "A server that gets %s gets %d bytes: %d bytes of it are in none of its namespaces; drain it and %s",
+            serial,
+            ssd.size_bytes,
+            unallocated_bytes,
+            namespaces.MAKE_ONE,
+        )

@@ -100,16 +100,19 @@ def test_what_the_kernel_shows_has_to_be_what_the_ssd_has(erase, nsid, sentence)
 
 
 @pytest.mark.parametrize(
-    ("hiding", "unseen"), [({"unallocated_bytes": 1}, ""), ({"hidden": (2, 3)}, "namespaces 2, 3")]
+    ("hiding", "unread"),
+    [
+        ({"unallocated_bytes": 1}, "1 bytes of it that are in none of its namespaces"),
+        ({"hidden": (2, 3)}, "namespaces 2, 3, which this host does not see"),
+    ],
 )
-def test_a_sanitize_reaches_it_even_where_the_operator_likes_something_else_better(erase, hiding, unseen):
+def test_a_sanitize_reaches_it_even_where_the_operator_likes_something_else_better(erase, hiding, unread):
     _host, eraser, heard = erase(
         "format", "sanitize-crypto", "sanitize-block", manages_namespaces=True, sanitizes=SANITIZES, **hiding
     )
     proof = eraser.erase_and_verify(SSD, heard)
     assert proof.method == "sanitize-crypto, then write-zeroes"
-    not_read = f"; not read, but sanitized: {unseen}, which this host does not see"
-    assert proof.verified == WHOLE + (not_read if unseen else "")
+    assert proof.verified == f"{WHOLE}; not read, but sanitized: {unread}"
 
 
 def test_an_ssd_whose_namespace_is_made_again_of_all_of_it_is_cleaned_as_before(erase):
@@ -120,9 +123,34 @@ def test_an_ssd_whose_namespace_is_made_again_of_all_of_it_is_cleaned_as_before(
     assert eraser.erase_and_verify(SSD, heard) == Proof("format", WHOLE)
 
 
-def test_whoever_says_to_have_cleaned_it_answers_for_what_cannot_be_read(erase):
-    _host, eraser, heard = erase(content={}, manages_namespaces=True, unallocated_bytes=MIB)
-    assert eraser.verify(SSD, heard) == WHOLE
+ROOM = {"content": {}, "manages_namespaces": True, "unallocated_bytes": MIB}
+
+
+def test_room_in_no_namespace_counts_as_clean_where_the_ssd_itself_says_that_it_was_sanitized(erase, caplog):
+    _host, eraser, heard = erase(sanitizes=SANITIZES, sanitize_status=1, sanitized_to={}, **ROOM)
+    room = f"{MIB} bytes of it that are in none of its namespaces"
+    assert eraser.verify(SSD, heard) == f"{WHOLE}; not read, but sanitized: {room}"
+    assert f"A server that gets SN1 gets {64 * MIB} bytes: {MIB} bytes of it are in none" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {},
+        {"sanitizes": SANITIZES},
+        {"sanitizes": SANITIZES, "sanitized_to": {}},
+        {"sanitizes": SANITIZES, "sanitized_to": {}, "sanitize_status": 3},
+        {"sanitizes": SANITIZES, "sanitized_to": {0: b"written since"}, "sanitize_status": 1},
+    ],
+    ids=["no sanitize", "never", "never written", "failed", "written since"],
+)
+def test_whoever_says_to_have_cleaned_it_has_not_answered_for_room_in_no_namespace(erase, says):
+    _host, eraser, heard = erase(**ROOM, **says)
+    with pytest.raises(
+        CleaningFailed, match=f"said to be clean, but {UNALLOCATED} cannot be read back.*device clean SN1"
+    ):
+        eraser.verify(SSD, heard)
+    assert heard.all == []
 
 
 @pytest.mark.parametrize("shared", [False, True])
