@@ -133,7 +133,7 @@ class Inventory:
         # What a look before saw, and a failing tool keeps, was doubted then; it may have been cleaned since.
         kept = {id(one) for one in self.snapshot.candidates}
         known = memory.by_identity()
-        doubts = {}
+        doubts: dict[str, str] = {}
         for candidate in snapshot.candidates:
             entry = known.get(candidate.identity or "")
             if entry is not None and entry.state is State.AVAILABLE and id(candidate) not in kept:
