@@ -23,6 +23,7 @@ from nova_accel.virt import links
 LOG = logging.getLogger(__name__)
 
 _NEVER_OFFERED = "was never offered before, so nothing is known about its content"
+_WAS_LET_GO = "was out of our hands meanwhile ({}), so nothing is known about its content"
 _WAS_AWAY = "was taken out, disabled or exchanged meanwhile, so nothing is known about its content"
 
 
@@ -166,8 +167,10 @@ def _why_not_clean(candidate: Candidate, memory: Memory) -> str:
     verdict = candidate.verdict
     if verdict.reason is Reason.NOT_CHECKED:  # what could be seen all the same counts
         verdict = candidate.with_evidence(unchecked="").verdict
-    if verdict.reason.is_out_of_our_hands and not _may_just_come_up(candidate, verdict.reason, memory):
+    if verdict.reason.host_uses_it:
         return verdict.sentence
+    if verdict.reason.is_out_of_our_hands and not _may_just_come_up(candidate, verdict.reason, memory):
+        return _WAS_LET_GO.format(verdict.reason.value)
     signatures = [one for one in candidate.evidence.signatures if one != UNREADABLE]
     if signatures:
         return f"the host has put {', '.join(signatures)} on it"

@@ -146,6 +146,7 @@ def test_an_ssd_that_nova_may_give_away_too_is_read_before_it_is_offered_again(b
     bench.others[0] = Others(owner_of_pci=lambda record: "[pci] device_spec")
     bench.service.work()
     assert (reason(bench), bench.state("SN1")) == (Reason.DOUBLE_OWNER, "dirty")
+    assert bench.reason("SN1") == "was out of our hands meanwhile (double owner), so nothing is known about its content"
     bench.host.ssds[ONE].content = {4096: b"a server's that was deleted before a look saw it"}
     bench.others[0] = Others()
     bench.service.work()
