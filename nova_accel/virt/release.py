@@ -211,7 +211,9 @@ class Releaser:
             return False
         candidate = self._inventory.present(handle)
         if candidate is None or candidate.handle is None:
-            self._put_off(entry, _NOT_FOUND)
+            # Of what is only to be read the reason says more: it may be here, and no longer configured.
+            if entry.may_be_erased or entry.asked is not None:
+                self._put_off(entry, _NOT_FOUND)
             return False
         if entry.may_be_erased and candidate.verdict.reason.host_uses_it:
             # Whoever released it, or said that it may be erased, did not mean what the host does with it now.

@@ -157,6 +157,8 @@ def test_an_ssd_that_nova_may_give_away_too_is_read_before_it_is_offered_again(b
 def test_an_ssd_that_no_driver_took_for_a_while_is_read_again(bench, make_bench, settings, content):
     without = make_bench(host=bench.host, options=replace(settings, nvme_ssd_filters=("serial:OTHER*",)))
     assert (reason(without), without.state("SN1")) == (Reason.NOT_CONFIGURED, "dirty")
+    without.service.work()
+    assert "was out of our hands meanwhile (not configured)" in without.reason("SN1"), "it is here, so that is not said"
     bench.host.ssds[ONE].content = dict(content)
     assert make_bench(host=bench.host).state("SN1") == ("dirty" if content else "available")
 
