@@ -158,7 +158,9 @@ class SsdEraser:
     def _look_for_data(self, handle: AttachHandle, progress: Progress) -> str | None:
         abilities = self._abilities(handle)
         ssd = self._look(handle, abilities, progress)
-        outside = namespaces.outside(ssd.hidden, abilities.unallocated_bytes)
+        # What was sanitized, and not written to since, holds nothing anywhere.
+        room_bytes = 0 if abilities.unallocated_bytes and self._is_sanitized(handle) else abilities.unallocated_bytes
+        outside = namespaces.outside(ssd.hidden, room_bytes)
         return f"perhaps what is in {outside}," if outside else self._nonzero(ssd, verification.WHOLE)
 
     def size_bytes(self, handle: AttachHandle) -> int:

@@ -165,13 +165,13 @@ def _named(candidate: Candidate) -> str:
 def _why_not_clean(candidate: Candidate, memory: Memory) -> str:
     """Why an available handle can no longer be taken for clean; empty when it can."""
     verdict = candidate.verdict
+    signatures = tuple(one for one in candidate.evidence.signatures if one != UNREADABLE)
     if verdict.reason is Reason.NOT_CHECKED:  # what could be seen all the same counts
-        verdict = candidate.with_evidence(unchecked="").verdict
+        verdict = candidate.with_evidence(unchecked="", signatures=signatures).verdict
     if verdict.reason.host_uses_it:
         return verdict.sentence
     if verdict.reason.is_out_of_our_hands and not _may_just_come_up(candidate, verdict.reason, memory):
         return _WAS_LET_GO.format(verdict.reason.value)
-    signatures = [one for one in candidate.evidence.signatures if one != UNREADABLE]
     if signatures:
         return f"the host has put {', '.join(signatures)} on it"
     before = {seen.identity: seen.incarnation for seen in memory.sightings.values()}.get(candidate.identity)

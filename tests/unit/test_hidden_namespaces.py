@@ -169,6 +169,11 @@ def test_what_nobody_released_and_cannot_be_read_as_a_whole_is_not_taken_for_emp
     assert heard.all == []
 
 
+def test_what_is_sanitized_and_was_not_written_to_since_is_empty_also_in_no_namespace(erase):
+    _host, eraser, heard = erase(bound_to="nvme", sanitizes=SANITIZES, sanitize_status=1, sanitized_to={}, **ROOM)
+    assert eraser.find_nonzero(SSD, heard) is None
+
+
 @pytest.mark.parametrize("fields", [{}, {"manages_namespaces": True}, {"manages_namespaces": True, "namespaces": 3}])
 @pytest.mark.parametrize("shared", [False, True])
 def test_an_ssd_of_which_all_is_to_be_seen_is_erased_and_read_as_ever(erase, fields, shared):

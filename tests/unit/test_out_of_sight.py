@@ -163,6 +163,13 @@ def test_an_ssd_that_no_driver_took_for_a_while_is_read_again(bench, make_bench,
     assert make_bench(host=bench.host).state("SN1") == ("dirty" if content else "available")
 
 
+def test_an_ssd_in_raw_use_whose_signatures_cannot_be_read_is_read_again(bench, monkeypatch):
+    monkeypatch.setattr(bench.host, "signatures", lambda asked: {ONE: [UNREADABLE]})
+    monkeypatch.setattr(bench.host, "who_uses", lambda asked: {ONE: "dd has /dev/nvme0n1 open for writing"})
+    bench.service.work()
+    assert (reason(bench), bench.state("SN1")) == (Reason.NOT_CHECKED, "dirty")
+
+
 def test_of_two_with_one_serial_number_neither_is_taken_for_the_clean_one(bench):
     bench.host.plug(ssd(TWO, content={0: b"another's"}))
     bench.service.work()
