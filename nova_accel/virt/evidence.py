@@ -143,15 +143,22 @@ def _is_moving(here: str, handle: HandleId, server: ServerFacts) -> bool:
         and not one.came_to_nothing
         and (
             one.is_undecided
-            or (_may_be_cut(here, one, server) and not (had_it_last or _went_on_here(here, one, after)))
+            or (_may_be_cut(here, handle, one, after, server) and not (had_it_last or _went_on_here(here, one, after)))
         )
         for one, after in zip(server.migrations, then, strict=False)
     )
 
 
-def _may_be_cut(here: str, move: MigrationFacts, server: ServerFacts) -> bool:
-    """Whether a move may have ended in its middle: it failed, or it was reverted to this host, where the server is not."""
-    return not move.is_finished or (move.went_back_to(here) and server.host != here)
+def _may_be_cut(
+    here: str, handle: HandleId, move: MigrationFacts, after: MigrationFacts | None, server: ServerFacts
+) -> bool:
+    """Whether a move may have ended in its middle: it failed, or it was reverted to this host, where the server is not.
+
+    It has been back if Nova does not name this any more, and nothing moved it on: unshelving it elsewhere leaves no trace.
+    """
+    if not move.is_finished:
+        return True
+    return move.went_back_to(here) and server.host != here and (handle in server.claimed or after is not None)
 
 
 def _went_on_here(here: str, cut: MigrationFacts, after: MigrationFacts | None) -> bool:

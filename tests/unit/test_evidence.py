@@ -71,6 +71,7 @@ GONE = {
     "offloaded so, after a move had failed and it was recovered here": replace(
         OFFLOADED, host=HERE, migrations=(FAILED_LATE,)
     ),
+    "reverted, offloaded before that was seen, and unshelved elsewhere": replace(AWAY, migrations=(move("reverted"),)),
     "reverted, and moved": replace(AWAY, migrations=(move("reverted"), WENT_WELL)),
     "reverted, and offloaded": replace(OFFLOADED, migrations=(move("reverted"),)),
     "resized on this host, reverted and moved": replace(AWAY, migrations=(move("reverted", HERE, HERE), WENT_WELL)),
@@ -111,7 +112,10 @@ KEPT = {
         AWAY, claimed=frozenset({HANDLE, OTHER}), has=frozenset({HANDLE}), migrations=(move("reverted"),)
     ),
     "such a revert after an earlier move": replace(
-        AWAY, has=frozenset({HANDLE}), migrations=(WENT_WELL, move("confirmed", THERE, HERE), move("reverted"))
+        AWAY,
+        claimed=frozenset({HANDLE}),
+        has=frozenset({HANDLE}),
+        migrations=(WENT_WELL, move("confirmed", THERE, HERE), move("reverted")),
     ),
     "such a revert, and a move on from there": replace(
         AWAY, migrations=(move("reverted"), move("confirmed", THERE, "somewhere"))
