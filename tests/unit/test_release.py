@@ -147,3 +147,14 @@ def test_that_one_server_is_gone_takes_nothing_from_another(make_bench, older):
     bench.service.work()
     assert (bench.entry("SN1").server, bench.state("SN2")) == (SERVER, "available")
     start(bench, "SN1")
+
+
+def test_in_an_older_ledger_what_two_servers_may_have_is_kept_also_where_nova_deletes_one(bench):
+    bench.service.ledger.age.is_up_to_date()
+    content = dict(bench.host.ssds[ONE].content)
+    bench.claimants[A] = {SERVER, OTHER}
+    bench.service.release(SERVER, "Nova deleted it")
+    assert (bench.entry("SN1").server, bench.host.ssds[ONE].content) == (SERVER, content)
+    bench.servers[SERVER], bench.claimants[A] = DELETED, {OTHER}
+    bench.service.work()
+    assert (bench.entry("SN1").server, bench.host.ssds[ONE].content) == (OTHER, content)
