@@ -18,10 +18,9 @@ def note(host: Host, ledger_path: str) -> None:
     What it calls available and does not know the place of is read before it is offered. Where there is no ledger none is made, and
     nova-compute starts whatever becomes of this.
     """
-    if not Path(ledger_path).exists():
-        return
     try:
-        Inventory(host, (), Ledger(ledger_path)).refresh()
+        if Path(ledger_path).exists():
+            Inventory(host, (), Ledger(ledger_path)).refresh()
     except AccelError as error:
         LOG.error(
             "Set the ledger aside before you enable a driver again, it does not know that there was none: %s", error

@@ -4,6 +4,7 @@ import logging
 import re
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -55,6 +56,14 @@ def test_the_documented_commands_set_the_whole_ledger_aside(make_bench, settings
     (commands,) = re.findall(r"(?ms)^ +ledger=\S+ .*?^( +for file in .*?done)$", RETIRE.read_text())
     subprocess.run(["bash", "-euc", f"ledger={ledger}\n{commands}"], check=True)
     assert {one.name for one in ledger.parent.iterdir()} == {f"{name}.aside" for name in beside}
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_a_ledger_that_cannot_be_looked_for_stops_nothing(make_bench, settings, caplog, error):
+    bench = make_bench(ssd())
+    with mock.patch.object(Path, "exists", side_effect=error):
+        switched_off.note(bench.host, settings.ledger_path)
+    assert "Set the ledger aside before you enable a driver again" in caplog.text
 
 
 def test_no_ledger_is_made(make_bench, settings):
