@@ -132,7 +132,7 @@ class AccelService:
         while not self._stop.wait(pause_s):
             looked_s, worked_s = looked_s + pause_s, worked_s + pause_s
             look = looked_s >= look_every_s or self._guarded(self._is_time, "reading what there is to do")
-            if look or worked_s >= _ROUND_S:
+            if look or worked_s >= _ROUND_S or self._guarded(self._is_expected, "reading who leaves this host"):
                 self.work(look=look)
                 looked_s, worked_s = 0.0 if look else looked_s, 0.0
 
@@ -233,8 +233,10 @@ class AccelService:
             return False
         may_release_now = self._nova_has_begun and not self._may_release
         # To be noted by the round that follows, which tells Nova of it.
-        news = self.ledger.operator.changes() != self._plans.heard or may_release_now
-        return self.leaving.is_time(self.releaser.having()) or news or self.releaser.is_time()
+        return self.ledger.operator.changes() != self._plans.heard or may_release_now or self.releaser.is_time()
+
+    def _is_expected(self) -> bool:
+        return self._guard.is_usable and self.leaving.is_time(self.releaser.having())
 
     def _reconcile(self) -> bool:
         noted = self._guarded(self._compare_with_nova, "comparing the ledger with Nova's database")

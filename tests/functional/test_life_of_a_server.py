@@ -80,6 +80,7 @@ class LifeOfAServerTest(base.AccelTestCase):
         self.flags(shelved_offload_time=0)
         server, serial, address = self.server_with_data()
         self._shelve_server(server, expected_state="SHELVED_OFFLOADED")
+        assert self.computes["compute1"].driver._accel._is_expected(), "else it would wait for the next round"
         self.audit()
         self.assert_reserved_and_not_offered(serial, address)
         self.computes["compute1"].driver._accel.work()

@@ -3,7 +3,7 @@
 from nova_accel.virt.leaving import Leaving
 from tests.unit.one_host import SERVER, ssd, start_and_write
 from tests.unit.test_release import OFFLOADED
-from tests.unit.test_service import seconds_pass
+from tests.unit.test_service import rounds_within, seconds_pass
 
 
 def test_what_it_had_is_released_within_seconds_of_novas_word(make_bench, monkeypatch):
@@ -15,7 +15,14 @@ def test_what_it_had_is_released_within_seconds_of_novas_word(make_bench, monkey
     bench.servers[SERVER] = OFFLOADED
     seconds_pass(bench, monkeypatch, 4)
     assert bench.state("SN1") == "available"
-    assert not bench.service._is_time()
+    assert rounds_within(bench, monkeypatch, 30) == []
+
+
+def test_the_host_is_not_looked_at_for_it(make_bench, monkeypatch):
+    bench = make_bench(ssd())
+    start_and_write(bench)
+    bench.service.leaving.note(SERVER)
+    assert rounds_within(bench, monkeypatch, 30) == [False] * 10
 
 
 def test_one_that_stays_is_not_waited_for_for_ever():
