@@ -1,6 +1,6 @@
 """Reads and writes the ledger. Each method is one transaction, on disk when it returns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from nova_accel.exception import HandleRefused, HandleUnavailable
 from nova_accel.ledger import left_behind
@@ -142,17 +142,18 @@ class Ledger:
                 if doubts and handle in doubts:
                     apply(connection, handle, Event.HOST_USED_IT, server=None, released=None, reason=doubts[handle])
 
-    def release(self, server: str, evidence: str) -> tuple[HandleId, ...]:
+    def release(self, server: str, evidence: str, but: Container[HandleId] = ()) -> tuple[HandleId, ...]:
         """Note that a server is done with all it had: the content may be erased.
 
         :param evidence: how that is known, for the record
+        :param but: what it may be the wrong server to speak for
         :returns: the handles, now dirty
         """
         with self._file.transaction() as connection:
             rows = connection.execute(
                 ENTRIES + " WHERE server = ? AND state = ?", (server, State.ASSIGNED.value)
             ).fetchall()
-            handles = tuple(entry(row).handle for row in rows)
+            handles = tuple(handle for row in rows if (handle := entry(row).handle) not in but)
             for handle in handles:
                 release(connection, handle, server, evidence)
         return handles

@@ -151,9 +151,8 @@ class AccelLibvirtDriver(libvirt_driver.LibvirtDriver):
             self._accel.release(instance.uuid, "Nova deleted it")
         elif instance.vm_state == vm_states.BUILDING:
             self._accel.release(instance.uuid, "Nova could not build it here, and its guest is gone")
-        elif (
-            instance.task_state in _LEAVES
-        ):  # not released yet: if Nova fails in what follows, the server is still here
+        elif instance.task_state in _LEAVES:
+            # Not released yet: if Nova fails in what follows, the server is still here.
             self._accel.leaving.note(instance.uuid)
 
     def suspend(self, context: Any, instance: Any) -> None:

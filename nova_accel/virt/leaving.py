@@ -1,6 +1,6 @@
 """Servers whose guest Nova has just taken from this host, to go on elsewhere or nowhere: its database says so a moment later."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 _ROUNDS = 20
 
@@ -15,13 +15,14 @@ class Leaving:
         """Expect that a server is done with what it has here."""
         self._rounds_left[server] = _ROUNDS
 
-    def is_time(self, having: Container[str]) -> bool:
+    def is_time(self, having: Callable[[], Container[str]]) -> bool:
         """Whether a round is worth while now; asked before each.
 
-        :param having: servers that have something on this host
+        :param having: servers that have something on this host; asked only while one is expected
         """
+        here = having() if self._rounds_left else ()
         for server, left in list(self._rounds_left.items()):
-            if left and server in having:
+            if left and server in here:
                 self._rounds_left[server] = left - 1
             else:
                 self._rounds_left.pop(server, None)

@@ -64,12 +64,7 @@ class Releaser:
         :returns: what it had, to be cleaned now
         """
         kept = self._keep_for_owners(self._ledger.of_server(server))
-        if kept:  # by an older copy: it may be another server's
-            handles = tuple(entry.handle for entry in self._ledger.of_server(server) if entry.handle not in kept)
-            for handle in handles:
-                self._ledger.release_one(handle, server, evidence)
-        else:
-            handles = self._ledger.release(server, evidence)
+        handles = self._ledger.release(server, evidence, kept)
         for handle in handles:
             LOG.info("%s is released by server %s: %s", handle, server, evidence)
         return handles

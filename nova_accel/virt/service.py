@@ -236,7 +236,7 @@ class AccelService:
         return self.ledger.operator.changes() != self._plans.heard or may_release_now or self.releaser.is_time()
 
     def _is_expected(self) -> bool:
-        return self._guard.is_usable and self.leaving.is_time(self.releaser.having())
+        return self._guard.is_usable and self.leaving.is_time(self.releaser.having)
 
     def _reconcile(self) -> bool:
         noted = self._guarded(self._compare_with_nova, "comparing the ledger with Nova's database")

@@ -1,5 +1,7 @@
 """A server that Nova takes from here is waited for closely, and not for ever."""
 
+import pytest
+
 from nova_accel.virt.leaving import Leaving
 from tests.unit.one_host import SERVER, ssd, start_and_write
 from tests.unit.test_release import OFFLOADED
@@ -28,7 +30,7 @@ def test_the_host_is_not_looked_at_for_it(make_bench, monkeypatch):
 def test_one_that_stays_is_not_waited_for_for_ever():
     leaving = Leaving()
     leaving.note(SERVER)
-    asked = [leaving.is_time({SERVER}) for _ in range(100)]
+    asked = [leaving.is_time(lambda: {SERVER}) for _ in range(100)]
     assert asked[0]
     assert asked.index(False) == sum(asked) < 30
 
@@ -36,4 +38,9 @@ def test_one_that_stays_is_not_waited_for_for_ever():
 def test_one_without_anything_here_is_not_waited_for():
     leaving = Leaving()
     leaving.note(SERVER)
-    assert not leaving.is_time(set())
+    assert not leaving.is_time(set)
+
+
+def test_the_ledger_is_not_read_while_nobody_is_expected():
+    leaving = Leaving()
+    assert not leaving.is_time(lambda: pytest.fail("it was read"))
