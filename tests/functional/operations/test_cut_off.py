@@ -1,6 +1,5 @@
 """Nova is cut off between two of its own steps, and says of a move or an offload what is not so yet, or no more."""
 
-from nova import exception as nova_exception
 from nova.compute import manager, rpcapi
 
 from nova_accel.ledger.states import State
@@ -8,22 +7,18 @@ from tests.functional import base
 from tests.functional.operations.case import OperationsTestCase
 from tests.functional.operations.fates import CLEAN
 from tests.functional.operations.held import Had
+from tests.functional.operations.test_failing_moves import BROKEN, FailingMovesTest
 
-BROKEN = nova_exception.InternalError("broken for this test")
 
-
-class CutRevertTest(OperationsTestCase):
+class CutRevertTest(FailingMovesTest):
     """Nova calls a migration reverted at its destination, before the server is back at its source: the message to that gets lost."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.start_hosts(1, 2)
-        self.old = self.boot_with_data()
-        self.server = self.old.server
         self.action(self.server, "VERIFY_RESIZE", migrate=None)
         self.new = self.has_written(self.server, "compute2")
         with base.patched(rpcapi.ComputeAPI, "finish_revert_resize", lambda *args, **kwargs: None):
-            self.api.post_server_action(self.server["id"], {"revertResize": None})
+            self.post(revertResize=None)
             self._wait_for_migration_status(self.server, ["reverted"])
         # By whoever cleans up after it: as long as the domain is there, it speaks for itself.
         self.guest_of(self.old).undefine()
@@ -42,8 +37,7 @@ class CutRevertTest(OperationsTestCase):
     def test_what_it_was_going_back_to_is_cleaned_once_an_operator_says_so(self) -> None:
         self.admin_api.post_server_action(self.server["id"], {"os-resetState": {"state": "active"}})
         self.settle()
-        for held in self.old.handles:
-            self.ledger(held.host).left_behind.ask(held.identity, self.server["id"])
+        self.says_that_it_was_left(self.old)
         self.settle()
         assert self.states(self.old) == {State.AVAILABLE}
 
