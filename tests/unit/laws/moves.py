@@ -93,13 +93,15 @@ class Moves(Servers):
         server.old, server.new, server.task_state = (), (), None
 
     @any_server(_may_be_decided)
-    @rule(number=which, given_back=st.booleans())
-    def revert_is_cut(self, number, given_back):
+    @rule(number=which, given_back=st.booleans(), undefined=st.booleans())
+    def revert_is_cut(self, number, given_back, undefined):
         """Nova calls it reverted at the destination, and its source never hears of it; an operator resets the state."""
         server = self.server(number, Moves._may_be_decided)
         server.move.status, server.vm_state = "reverted", "active"
         if given_back:
             server.handles = server.old
+        if undefined:  # by whoever cleans up after it: as long as the domain is there, it speaks for itself
+            self.world.undefine(server.uuid)
 
     @is_up
     @any_server(lambda self, one: one.is_idle_here and not one.old)
