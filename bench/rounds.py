@@ -10,7 +10,7 @@ from bench.watching import Watch
 from nova_accel import conf
 from nova_accel.drivers import loading
 from nova_accel.virt import driver as virt_driver
-from nova_accel.virt import nova_private
+from nova_accel.virt import nova_database
 from nova_accel.virt.service import AccelService
 from nova_accel.virt.unbacked import Unbacked
 from tests.functional import base
@@ -46,13 +46,13 @@ def measure(servers: int, rounds: int, watch: Watch) -> Rounds:
             stage.boot(flavor)
         manager = stage.computes[HOST].manager
         accel = manager.driver._accel
-        claims = nova_private.claims(HOST)
+        claims = nova_database.claims(HOST)
         if len(claims.idle) != servers:
             raise RuntimeError(f"{len(claims.idle)} of {servers} servers have their device")
         taken = medians_ms(
             {
                 "start": lambda: _start(stage, manager.driver),
-                "claims": lambda: nova_private.claims(HOST),
+                "claims": lambda: nova_database.claims(HOST),
                 "reconcile": lambda: accel.reconciler.reconcile(claims, tuple),
                 "round": accel.work,
                 "allocations": lambda: _ask_placement(accel),
