@@ -13,8 +13,7 @@ from nova.scheduler.client.report import SchedulerReportClient
 from bench import listing, parsing, watching
 from nova_accel.parsers import lspci
 from nova_accel.privsep import reading_pctxt
-
-CHECKOUT = Path(__file__).parents[2]
+from tests.unit import own_process
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +85,7 @@ def test_both_listings_show_the_same_ssds(count: int) -> None:
 
 def test_it_runs_to_its_end_and_says_what_it_measured(tmp_path: Path) -> None:
     figures = tmp_path / "bench.json"
-    # In a process of its own: Nova's monkey patching must not come near the unit tests.
-    own = {"PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore", "OS_NOVA_DISABLE_EVENTLET_PATCHING": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--json", str(figures)],
-        cwd=CHECKOUT,
-        env=os.environ | own,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = own_process.run_module("bench", "--quick", "--json", str(figures))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "start of nova-compute, our part of it" in done.stdout
     assert set(json.loads(figures.read_text())) >= {"audit", "parsing", "guest_config", "start"}

@@ -1,19 +1,15 @@
 """The points at which processes are killed: none is forgotten, and a few kills here; ``./run faults`` makes all of them."""
 
 import inspect
-import os
 import subprocess
-import sys
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 
 from nova_accel.host import Host
 from nova_accel.ledger import states
 from tests.faults import points
-
-CHECKOUT = Path(__file__).parents[2]
+from tests.unit import own_process
 
 # Nova's own fixtures keep their databases in files since then; before, a killed process takes them with it.
 needs_files = pytest.mark.skipif(
@@ -22,17 +18,8 @@ needs_files = pytest.mark.skipif(
 
 
 def faults(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m tests.faults``: Nova's monkey patching must not come near the unit tests."""
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [sys.executable, "-m", "tests.faults", *arguments],
-        cwd=CHECKOUT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    """Run ``python -m tests.faults``."""
+    return own_process.run_module("tests.faults", *arguments)
 
 
 def test_every_privileged_function_is_a_call_of_the_hosts_and_the_other_way_round():
